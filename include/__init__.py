@@ -1,0 +1,1 @@
+"""krx-warehouse: what the DAGs run, importable and testable without Airflow."""
