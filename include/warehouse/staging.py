@@ -1,0 +1,54 @@
+"""Staging tables: one batch's rows, unlogged, gone when the batch ends."""
+
+from __future__ import annotations
+
+import psycopg
+import pyarrow as pa
+from adbc_driver_postgresql import dbapi
+from psycopg import sql
+
+from include.datasets.registry import Column, Dataset
+from include.warehouse.connection import connect
+
+SCHEMA = "staging"
+
+# What the checks add to a dataset's own columns.
+_MARKS = (
+    Column("row_number", pa.int64(), "Place of the row in what the source published, from 1"),
+    Column("violated_rule", pa.string(), "First rule the row broke; null if it may load", nullable=True),
+)
+
+
+def table_name(dataset: Dataset, batch_id: int) -> str:
+    """The staging table of a batch, without its schema."""
+    return f"{dataset.name}_{batch_id}"
+
+
+def stage(dsn: str, dataset: Dataset, batch_id: int, rows: pa.Table) -> str:
+    """Create the batch's staging table and copy ``rows`` into it; returns the table's name.
+
+    ``rows`` holds at least the dataset's columns, ``row_number`` and ``violated_rule``.
+    """
+    name = table_name(dataset, batch_id)
+    columns = (*dataset.columns, *_MARKS)
+    definition = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.postgres_type))
+        for column in columns
+    )
+    with connect(dsn, "etl") as connection:
+        connection.execute(
+            sql.SQL("CREATE UNLOGGED TABLE {} ({})").format(sql.Identifier(SCHEMA, name), definition)
+        )
+    with dbapi.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute("SET ROLE etl")
+        cursor.adbc_ingest(
+            name, rows.select([column.name for column in columns]), mode="append", db_schema_name=SCHEMA
+        )
+        connection.commit()
+    return name
+
+
+def drop(connection: psycopg.Connection, dataset: Dataset, batch_id: int) -> None:
+    """Drop the batch's staging table if it is there."""
+    name = sql.Identifier(SCHEMA, table_name(dataset, batch_id))
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(name))
