@@ -1,0 +1,178 @@
+"""marcap files: the whole-market daily table of a year in one file, as FinanceData/marcap publishes it.
+
+``marcap-YYYY.parquet`` or ``marcap-YYYY.csv.gz`` in one folder. Columns are read by name: their order changed in
+2022, and 2026 files spell the change code as text. Numbers are floats of whole won.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from include.crawlers.source import Chunk, RawBody, SourceNotConfiguredError
+from include.crawlers.transport import Transport
+from include.datasets import daily_bar
+from include.outcomes import Malformed, NotPublished
+
+SOURCE = "marcap"
+_SUFFIXES = (".parquet", ".csv.gz", ".csv")
+_FILE_NAME = re.compile(r"marcap-(\d{4})(?:\.parquet|\.csv\.gz|\.csv)")
+_TEXTS: Mapping[str, str] = {"symbol": "Code", "name": "Name", "section": "Dept", "market": "Market"}
+_NUMBERS: Mapping[str, str] = {
+    "open": "Open",
+    "high": "High",
+    "low": "Low",
+    "close": "Close",
+    "volume": "Volume",
+    "value_krw": "Amount",
+    "market_cap_krw": "Marcap",
+    "listed_shares": "Stocks",
+    "change": "Changes",
+    "fluctuation_code": "ChangeCode",
+}
+_DAY = "Date"
+_NEEDED = (*_TEXTS.values(), *_NUMBERS.values(), _DAY)
+
+
+class DailyBarCrawler:
+    """Daily bars, a calendar year at a time."""
+
+    def span(self, environment: Mapping[str, str]) -> tuple[date, date]:
+        """The years of the files in the folder."""
+        folder = _folder(environment)
+        years = sorted(int(match[1]) for path in folder.glob("marcap-*") if (match := _FILE_NAME.fullmatch(path.name)))
+        if not years:
+            raise SourceNotConfiguredError(f"{folder} holds no marcap-YYYY.parquet, .csv.gz or .csv file")
+        return date(years[0], 1, 1), date(years[-1], 12, 31)
+
+    def split(self, sessions: Sequence[date]) -> list[Chunk]:
+        """One chunk per calendar year."""
+        years = sorted({session.year for session in sessions})
+        by_year = {year: [session for session in sessions if session.year == year] for year in years}
+        return [Chunk(min(in_year), max(in_year)) for in_year in by_year.values()]
+
+    def fetch(self, chunk: Chunk, transport: Transport, environment: Mapping[str, str]) -> list[RawBody]:
+        """The bytes of the chunk's yearly file."""
+        path = _yearly_file(_folder(environment), chunk.first.year)
+        content = path.read_bytes()
+        return [RawBody(content, {"file": path.name}, datetime.now(UTC), "".join(path.suffixes))]
+
+    def parse(self, bodies: Sequence[RawBody], chunk: Chunk) -> pa.Table:
+        """The file's rows within the chunk."""
+        [body] = bodies
+        name = body.request["file"]
+        published = _read(body.content, name)
+        if published.num_rows == 0:
+            raise Malformed(f"{name} holds a header and no rows")
+        rows = _bars(published, name)
+        _require_year(rows["session"], chunk.first.year, name)
+        inside = pc.and_(
+            pc.greater_equal(rows["session"], pa.scalar(chunk.first)),
+            pc.less_equal(rows["session"], pa.scalar(chunk.last)),
+        )
+        rows = rows.filter(inside)
+        if rows.num_rows == 0:
+            raise NotPublished(f"{name} holds no row from {chunk.first} to {chunk.last}")
+        return rows
+
+
+def _folder(environment: Mapping[str, str]) -> Path:
+    folder = environment.get("KRXW_MARCAP_PATH")
+    if not folder:
+        raise SourceNotConfiguredError(
+            "marcap needs the folder of its yearly files: pass --path or set KRXW_MARCAP_PATH"
+        )
+    if not Path(folder).is_dir():
+        raise SourceNotConfiguredError(f"the marcap folder {folder} is not a folder")
+    return Path(folder)
+
+
+def _yearly_file(folder: Path, year: int) -> Path:
+    candidates = [folder / f"marcap-{year}{suffix}" for suffix in _SUFFIXES]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise NotPublished(
+        f"no marcap file of {year}: looked in {folder} for {', '.join(path.name for path in candidates)}"
+    )
+
+
+def _read(content: bytes, name: str) -> pa.Table:
+    if not content:
+        raise Malformed(f"{name} is empty (0 bytes)")
+    try:
+        if name.endswith(".parquet"):
+            file = pyarrow.parquet.ParquetFile(io.BytesIO(content))
+            _require_columns(file.schema_arrow.names, name)
+            return file.read(columns=list(_NEEDED))
+        text = gzip.decompress(content) if name.endswith(".gz") else content
+        return _read_csv(text, name)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise Malformed(f"{name} is truncated or not gzip: {error}. Fetch the file again") from error
+    except pa.ArrowInvalid as error:
+        raise Malformed(f"{name} cannot be read: {error}") from error
+
+
+def _read_csv(text: bytes, name: str) -> pa.Table:
+    header = text[: text.find(b"\n") + 1].decode("utf-8-sig", errors="replace").strip()
+    _require_columns([column.strip('"') for column in header.split(",")], name)
+    types = dict.fromkeys(_TEXTS.values(), pa.string()) | dict.fromkeys(_NUMBERS.values(), pa.float64())
+    options = pyarrow.csv.ConvertOptions(
+        column_types=types | {_DAY: pa.date32()},
+        include_columns=list(_NEEDED),
+        null_values=["", "nan", "NaN"],
+        strings_can_be_null=False,
+    )
+    return pyarrow.csv.read_csv(io.BytesIO(text), convert_options=options)
+
+
+def _require_columns(names: Sequence[str], file: str) -> None:
+    missing = [column for column in _NEEDED if column not in names]
+    if missing:
+        raise Malformed(f"{file} lacks the column {', '.join(missing)}; it has {', '.join(names)}")
+
+
+def _bars(published: pa.Table, name: str) -> pa.Table:
+    columns = {ours: _text(published[theirs]) for ours, theirs in _TEXTS.items()}
+    columns |= {ours: _whole(published[theirs], theirs, name) for ours, theirs in _NUMBERS.items()}
+    columns["session"] = published[_DAY].cast(pa.date32())
+    columns["base_price"] = pc.subtract(columns["close"], columns["change"])
+    columns["venue"] = pa.array(["KRX"]).take(pa.array([0] * published.num_rows, pa.int8()))
+    columns["halted"] = daily_bar.halted(columns["open"], columns["high"], columns["low"], columns["fluctuation_code"])
+    schema = daily_bar.DATASET.parsed_schema
+    return pa.table({column: columns[column] for column in schema.names}).cast(schema)
+
+
+def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.fill_null(column.cast(pa.string()), "")
+
+
+def _whole(column: pa.ChunkedArray, field: str, name: str) -> pa.ChunkedArray:
+    """Whole numbers, exactly: a fraction, or a float too large to be exact, is refused."""
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = column.cast(pa.float64())
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid as error:
+        raise Malformed(f"{name}: {field} must be whole numbers: {error}") from error
+
+
+def _require_year(sessions: pa.ChunkedArray, year: int, name: str) -> None:
+    years = pc.unique(pc.year(sessions)).to_pylist()
+    if years != [year]:
+        raise Malformed(f"{name} should hold rows of {year} and holds rows of {', '.join(map(str, sorted(years)))}")
+
+
+CRAWLERS = {"daily_bar": DailyBarCrawler()}

@@ -1,0 +1,83 @@
+"""What a source's module offers the pipeline."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+import pyarrow as pa
+
+from include.crawlers.transport import Transport
+
+
+class UnknownSourceError(LookupError):
+    """The dataset has no such source."""
+
+
+class SourceNotConfiguredError(RuntimeError):
+    """The source lacks an address, a folder or a credential it needs."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A range of days, both included, that a source answers at once: a session, or a year of them."""
+
+    first: date
+    last: date
+
+
+@dataclass(frozen=True)
+class RawBody:
+    """Bytes as a source gave them. ``request`` says what was asked for and holds no credential."""
+
+    content: bytes
+    request: Mapping[str, str]
+    fetched_at: datetime
+    suffix: str
+
+
+class Crawler(Protocol):
+    """One dataset of one source."""
+
+    def span(self, environment: Mapping[str, str]) -> tuple[date, date]:
+        """The first and last day the source can be asked for.
+
+        Raises:
+            SourceNotConfiguredError: the source cannot tell; the message says what to pass instead.
+        """
+
+    def split(self, sessions: Sequence[date]) -> list[Chunk]:
+        """The chunks that together cover ``sessions``, which are in order."""
+
+    def fetch(self, chunk: Chunk, transport: Transport, environment: Mapping[str, str]) -> list[RawBody]:
+        """Ask the source for ``chunk``.
+
+        Raises:
+            CollectionOutcome: the source did not give what was asked for.
+            SourceNotConfiguredError: ``environment`` lacks what the source needs.
+        """
+
+    def parse(self, bodies: Sequence[RawBody], chunk: Chunk) -> pa.Table:
+        """Rows of ``chunk`` in the dataset's ``parsed_schema``, in the order published. Pure.
+
+        Raises:
+            Malformed: the bytes are not what the source publishes.
+            NotASession, NotPublished: the source says there is nothing, and why.
+        """
+
+
+def crawler_for(dataset: str, source: str) -> Crawler:
+    """The crawler of ``dataset`` in the module named after ``source``.
+
+    Raises:
+        UnknownSourceError: the source is unknown or does not publish the dataset.
+    """
+    try:
+        module = importlib.import_module(f"include.crawlers.{source}")
+        crawler: Crawler = module.CRAWLERS[dataset]
+    except (ModuleNotFoundError, AttributeError, KeyError) as error:
+        raise UnknownSourceError(f"{source!r} is not a source of {dataset}") from error
+    return crawler

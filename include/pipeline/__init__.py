@@ -1,0 +1,1 @@
+"""The one way in: fetch, land, parse, check, load, publish."""

@@ -1,0 +1,124 @@
+"""Moves a batch's clean rows from staging into the fact table, keeping what they correct."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import psycopg
+from psycopg import sql
+
+from include.datasets.registry import Dataset
+from include.warehouse import staging
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Rows new to the table, and rows corrected."""
+
+    inserted: int
+    updated: int
+
+
+def load_staged(
+    connection: psycopg.Connection,
+    dataset: Dataset,
+    source: str,
+    batch_id: int,
+    days: tuple[date, date],
+    fetched_at: datetime,
+) -> Loaded:
+    """Load the batch's clean rows, which lie within ``days``; touches only rows that differ.
+
+    A row is corrected by a better source of the dataset, or by a later fetch from its own; the values it
+    replaces go to the revision table. Runs in the caller's transaction.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"load {dataset.table}"])
+    connection.execute("SELECT ops.ensure_year_partitions(%s::regclass, %s, %s)", [dataset.table, *days])
+    parameters = {
+        "source": source,
+        "batch_id": batch_id,
+        "fetched_at": fetched_at,
+        "less_trusted": list(dataset.sources[dataset.sources.index(source) + 1 :]),
+        "published": f"{dataset.publication_hour}:00",
+    }
+    if not _holds_rows(connection, dataset, days):
+        return Loaded(connection.execute(_insert(dataset, batch_id), parameters).rowcount, 0)
+    updated = connection.execute(_keep_revisions(dataset, batch_id), parameters).rowcount
+    touched = connection.execute(
+        _insert(dataset, batch_id) + _correct_on_conflict(dataset), parameters
+    ).rowcount
+    return Loaded(touched - updated, updated)
+
+
+def _holds_rows(connection: psycopg.Connection, dataset: Dataset, days: tuple[date, date]) -> bool:
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} BETWEEN %s AND %s)").format(
+        _name(dataset.table), sql.Identifier(dataset.session_column)
+    )
+    row = connection.execute(query, days).fetchone()
+    return bool(row and row[0])
+
+
+def _insert(dataset: Dataset, batch_id: int) -> sql.Composed:
+    columns = _list(dataset.column_names)
+    return sql.SQL(
+        "INSERT INTO {table} AS held ({columns}, source, batch_id, known_at) "
+        "SELECT {columns}, %(source)s, %(batch_id)s, "
+        "({session} + %(published)s::time) AT TIME ZONE 'Asia/Seoul' "
+        "FROM {staged} WHERE violated_rule IS NULL"
+    ).format(
+        table=_name(dataset.table),
+        columns=columns,
+        session=sql.Identifier(dataset.session_column),
+        staged=_staged(dataset, batch_id),
+    )
+
+
+def _correct_on_conflict(dataset: Dataset) -> sql.Composed:
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in dataset.values
+    )
+    return sql.SQL(
+        " ON CONFLICT ({key}) DO UPDATE SET {assignments}, source = excluded.source, "
+        "batch_id = excluded.batch_id, known_at = %(fetched_at)s WHERE {corrects}"
+    ).format(key=_list(dataset.key), assignments=assignments, corrects=_corrects(dataset, "excluded"))
+
+
+def _keep_revisions(dataset: Dataset, batch_id: int) -> sql.Composed:
+    same_key = sql.SQL(" AND ").join(
+        sql.SQL("held.{0} = staged.{0}").format(sql.Identifier(name)) for name in dataset.key
+    )
+    return sql.SQL(
+        "INSERT INTO {revisions} SELECT held.*, %(fetched_at)s, %(batch_id)s FROM {table} AS held "
+        "JOIN {staged} AS staged ON {same_key} WHERE staged.violated_rule IS NULL AND {corrects}"
+    ).format(
+        revisions=_name(dataset.revision_table),
+        table=_name(dataset.table),
+        staged=_staged(dataset, batch_id),
+        same_key=same_key,
+        corrects=_corrects(dataset, "staged"),
+    )
+
+
+def _corrects(dataset: Dataset, incoming: str) -> sql.Composed:
+    """True where the incoming row says something else and is to be believed."""
+    held = _list(dataset.values, "held")
+    new = _list(dataset.values, incoming)
+    return sql.SQL(
+        "({held}) IS DISTINCT FROM ({new}) AND (held.source = ANY (%(less_trusted)s) OR ("
+        "held.source = %(source)s AND %(fetched_at)s > ("
+        "SELECT earlier.fetched_at FROM ops.batch AS earlier WHERE earlier.batch_id = held.batch_id)))"
+    ).format(held=held, new=new)
+
+
+def _list(names: tuple[str, ...], table: str | None = None) -> sql.Composed:
+    prefix = (table,) if table else ()
+    return sql.SQL(", ").join(sql.Identifier(*prefix, name) for name in names)
+
+
+def _name(table: str) -> sql.Identifier:
+    return sql.Identifier(*table.split("."))
+
+
+def _staged(dataset: Dataset, batch_id: int) -> sql.Identifier:
+    return sql.Identifier(staging.SCHEMA, staging.table_name(dataset, batch_id))

@@ -1,0 +1,1 @@
+"""Suites, quarantine and session rules."""
