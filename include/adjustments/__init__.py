@@ -1,0 +1,1 @@
+"""Base-price events, factors and adjusted series."""

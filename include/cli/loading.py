@@ -1,0 +1,104 @@
+"""``krxw backfill``, ``ingest`` and ``adjust``: getting data in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from include.adjustments.refresh import refresh_adjustments
+from include.cli.terminal import console, day, plain_errors
+from include.pipeline.ingest import backfill as backfill_range
+from include.pipeline.ingest import ingest_session, plan_chunks
+from include.pipeline.report import BatchReport
+from include.settings import load_settings
+
+_SHOWN = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to ``app``."""
+    app.command()(backfill)
+    app.command()(ingest)
+    app.command()(adjust)
+
+
+def backfill(
+    dataset: Annotated[str, typer.Argument(help="Dataset, e.g. daily_bar.")],
+    source: Annotated[str, typer.Option(help="Source to read, e.g. marcap or krx_openapi.")],
+    first: Annotated[date | None, typer.Option("--from", parser=day, help="First day, YYYY-MM-DD.")] = None,
+    last: Annotated[date | None, typer.Option("--to", parser=day, help="Last day, YYYY-MM-DD.")] = None,
+    path: Annotated[str | None, typer.Option(help="Folder, for a source that reads files.")] = None,
+) -> None:
+    """Load a range of sessions, or all a source of files holds, and bring the adjustments up to date."""
+    settings = load_settings()
+    with plain_errors():
+        chunks = plan_chunks(settings, dataset, first, last, source, path)
+        with _progress() as progress:
+            task = progress.add_task(f"{dataset} from {source}", total=len(chunks))
+
+            def show(report: BatchReport) -> None:
+                progress.console.print(report.summary(), highlight=False, soft_wrap=True)
+                progress.advance(task)
+
+            reports = backfill_range(settings, dataset, first, last, source=source, path=path, on_batch=show)
+        adjustments = refresh_adjustments(settings.warehouse_dsn)
+    _conclude(reports)
+    console.print(adjustments.summary())
+    console.print(f"Data quality: {settings.reports / 'data_docs' / 'index.html'}", soft_wrap=True)
+    if any(report.status == "failed" for report in reports):
+        raise typer.Exit(1)
+
+
+def ingest(
+    dataset: Annotated[str, typer.Argument(help="Dataset, e.g. daily_bar.")],
+    session: Annotated[date, typer.Option(parser=day, help="Session, YYYY-MM-DD.")],
+    source: Annotated[str | None, typer.Option(help="Only this source; by default each in order.")] = None,
+) -> None:
+    """Load one session from the first source that has it, and bring the adjustments up to date."""
+    settings = load_settings()
+    with plain_errors():
+        report = ingest_session(settings, dataset, session, source)
+        adjustments = refresh_adjustments(settings.warehouse_dsn)
+    console.print(report.summary(), soft_wrap=True)
+    console.print(adjustments.summary())
+
+
+def adjust() -> None:
+    """Find base-price resets in the bars and bring the adjustment factors up to date."""
+    with plain_errors():
+        report = refresh_adjustments(load_settings().warehouse_dsn)
+    console.print(report.summary())
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def _conclude(reports: Sequence[BatchReport]) -> None:
+    published = sum(report.rows_published for report in reports)
+    inserted = sum(report.rows_inserted for report in reports)
+    updated = sum(report.rows_updated for report in reports)
+    quarantined = sum(report.rows_quarantined for report in reports)
+    if inserted + updated == 0:
+        console.print(f"[bold]No row changed[/]: {published:,} rows read, {quarantined:,} of them in quarantine.")
+    else:
+        console.print(
+            f"[bold]{published:,} rows read[/]: {inserted:,} new, {updated:,} corrected, "
+            f"{published - inserted - updated - quarantined:,} unchanged, {quarantined:,} in quarantine."
+        )
+    refused = {session: why for report in reports for session, why in report.refused.items()}
+    for session, why in list(refused.items())[:_SHOWN]:
+        console.print(f"[yellow]{session}[/] {why}", highlight=False, soft_wrap=True)
+    if len(refused) > _SHOWN:
+        console.print(f"... and {len(refused) - _SHOWN} more: SELECT * FROM ops.alarm WHERE closed_at IS NULL")
