@@ -42,6 +42,4 @@ def factor_intervals(events: Iterable[Event]) -> Iterator[FactorInterval]:
         price_factor = 1.0
         for start, event in reversed(list(zip(starts, ordered, strict=False))):
             price_factor *= event.price_factor
-            yield FactorInterval(
-                symbol, start, event.session - timedelta(days=1), price_factor, 1.0 / price_factor
-            )
+            yield FactorInterval(symbol, start, event.session - timedelta(days=1), price_factor, 1.0 / price_factor)

@@ -47,7 +47,7 @@ def refresh_adjustments(dsn: str, symbols: Sequence[str] | None = None) -> Adjus
         changed = connection.execute(
             (SQL_QUERIES / "replace_adjustment_factors.sql").read_bytes(), parameters
         ).fetchone()
-        counts = dict(
+        counts: dict[str, int] = dict(
             connection.execute("SELECT status, count(*) FROM found_event GROUP BY status").fetchall()
         )
     return AdjustmentReport(
@@ -63,9 +63,7 @@ def _compute_factors(connection: psycopg.Connection) -> None:
         'ORDER BY symbol COLLATE "C", session'
     )
     intervals = factor_intervals(Event(*row) for row in applied.fetchall())
-    connection.execute(
-        "CREATE TEMPORARY TABLE found_factor (LIKE market.adjustment_factor) ON COMMIT DROP"
-    )
+    connection.execute("CREATE TEMPORARY TABLE found_factor (LIKE market.adjustment_factor) ON COMMIT DROP")
     with connection.cursor() as cursor, cursor.copy("COPY found_factor FROM STDIN") as copy:
         for interval in intervals:
             copy.write_row(astuple(interval))

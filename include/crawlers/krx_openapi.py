@@ -51,7 +51,7 @@ _REQUIRED = {"BAS_DD", "FLUC_RT", *_FIELDS.values(), *_TEXT_FIELDS.values()}
 class DailyBarCrawler:
     """Daily bars of KOSPI, KOSDAQ and KONEX."""
 
-    def span(self, environment: Mapping[str, str]) -> tuple[date, date]:
+    def held(self, environment: Mapping[str, str]) -> list[Chunk]:
         """Unknown: a range has to be given."""
         raise SourceNotConfiguredError("KRX Open API answers one session a call: say which with --from and --to")
 
@@ -70,9 +70,7 @@ class DailyBarCrawler:
         service = environment.get("KRXW_KRX_OPENAPI_URL", REAL_SERVICE).rstrip("/")
         return [self._fetch_market(transport, service, endpoint, chunk.first, key) for endpoint in _DAILY_ENDPOINTS]
 
-    def _fetch_market(
-        self, transport: Transport, service: str, endpoint: str, day: date, key: str
-    ) -> RawBody:
+    def _fetch_market(self, transport: Transport, service: str, endpoint: str, day: date, key: str) -> RawBody:
         url = f"{service}/svc/apis/sto/{endpoint}"
         params = {"basDd": f"{day:%Y%m%d}"}
         content = transport.get(SOURCE, url, LIMITS, params=params, headers={"AUTH_KEY": key})
@@ -85,7 +83,9 @@ class DailyBarCrawler:
             raise NotPublished(f"KRX Open API holds nothing for {chunk.first} yet")
         empty = [body.request["endpoint"] for body in bodies if not _rows(body)]
         if empty:
-            raise Malformed(f"KRX Open API: {', '.join(empty)} is empty for {chunk.first} while other markets have rows")
+            raise Malformed(
+                f"KRX Open API: {', '.join(empty)} is empty for {chunk.first} while other markets have rows"
+            )
         if all(row["TDD_CLSPRC"] == _CLOSED for row in rows):
             raise NotASession(f"{chunk.first}: KRX Open API shows every price as '-', the exchange was closed")
         _require_day(rows, chunk.first)
@@ -122,9 +122,7 @@ def _bars(rows: Sequence[Mapping[str, str]], day: date) -> pa.Table:
     columns |= {column: [row[field] for row in rows] for column, field in _TEXT_FIELDS.items()}
     columns["session"] = [day] * len(rows)
     columns["venue"] = ["KRX"] * len(rows)
-    columns["base_price"] = [
-        close - change for close, change in zip(columns["close"], columns["change"], strict=True)
-    ]
+    columns["base_price"] = [close - change for close, change in zip(columns["close"], columns["change"], strict=True)]
     columns["fluctuation_code"] = _codes(columns, day)
     columns["halted"] = [
         code == NONE and opening == highest == lowest == 0

@@ -47,13 +47,13 @@ _NEEDED = (*_TEXTS.values(), *_NUMBERS.values(), _DAY)
 class DailyBarCrawler:
     """Daily bars, a calendar year at a time."""
 
-    def span(self, environment: Mapping[str, str]) -> tuple[date, date]:
+    def held(self, environment: Mapping[str, str]) -> list[Chunk]:
         """The years of the files in the folder."""
         folder = _folder(environment)
-        years = sorted(int(match[1]) for path in folder.glob("marcap-*") if (match := _FILE_NAME.fullmatch(path.name)))
+        years = sorted({int(match[1]) for path in folder.iterdir() if (match := _FILE_NAME.fullmatch(path.name))})
         if not years:
             raise SourceNotConfiguredError(f"{folder} holds no marcap-YYYY.parquet, .csv.gz or .csv file")
-        return date(years[0], 1, 1), date(years[-1], 12, 31)
+        return [Chunk(date(year, 1, 1), date(year, 12, 31)) for year in years]
 
     def split(self, sessions: Sequence[date]) -> list[Chunk]:
         """One chunk per calendar year."""

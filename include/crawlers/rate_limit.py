@@ -7,8 +7,8 @@ from typing import Self
 
 import psycopg
 from psycopg_pool import ConnectionPool
-from pyrate_limiter import Duration, PostgresBucket, Rate
 from pyrate_limiter import Limiter as TokenLimiter
+from pyrate_limiter import PostgresBucket, Rate
 
 from include.crawlers.transport import SourceLimits
 from include.outcomes import RateLimited
@@ -50,9 +50,10 @@ class SharedLimiter:
 
 
 def _rate(calls_per_second: float) -> Rate:
+    second = 1000  # the library counts in milliseconds
     if calls_per_second >= 1:
-        return Rate(int(calls_per_second), Duration.SECOND)
-    return Rate(1, int(Duration.SECOND / calls_per_second))
+        return Rate(int(calls_per_second), second)
+    return Rate(1, round(second / calls_per_second))
 
 
 def _as_etl(connection: psycopg.Connection) -> None:

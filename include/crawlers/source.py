@@ -42,8 +42,8 @@ class RawBody:
 class Crawler(Protocol):
     """One dataset of one source."""
 
-    def span(self, environment: Mapping[str, str]) -> tuple[date, date]:
-        """The first and last day the source can be asked for.
+    def held(self, environment: Mapping[str, str]) -> list[Chunk]:
+        """The ranges of days the source holds, in order.
 
         Raises:
             SourceNotConfiguredError: the source cannot tell; the message says what to pass instead.

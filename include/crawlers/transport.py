@@ -162,9 +162,7 @@ class Transport:
             raise
         finally:
             self._record(
-                CallRecord(
-                    source, endpoint, attempt, status, outcome, time.monotonic() - started, len(received)
-                )
+                CallRecord(source, endpoint, attempt, status, outcome, time.monotonic() - started, len(received))
             )
 
 

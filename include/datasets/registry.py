@@ -88,8 +88,7 @@ PROVENANCE = (
     Column(
         "known_at",
         pa.timestamp("us", tz="UTC"),
-        "When these values became known: the session's publication for values loaded first, "
-        "the fetch for corrections",
+        "When these values became known: the session's publication for values loaded first, the fetch for corrections",
     ),
 )
 

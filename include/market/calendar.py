@@ -133,6 +133,4 @@ def _require_known(day: date) -> None:
     if isinstance(day, datetime):
         raise TypeError(f"expected a date, got the datetime {day!r}: convert it in the zone you mean")
     if not FIRST_KNOWN_DAY <= day <= LAST_KNOWN_DAY:
-        raise CalendarRangeError(
-            f"{day} is outside the known calendar, {FIRST_KNOWN_DAY} to {LAST_KNOWN_DAY}"
-        )
+        raise CalendarRangeError(f"{day} is outside the known calendar, {FIRST_KNOWN_DAY} to {LAST_KNOWN_DAY}")

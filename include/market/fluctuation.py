@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from include.market.limits import FIRST_DAY_RULE_FROM, UnknownLimitError, limit_price_arrays
 from include.market.symbols import Market
+from include.market.ticks import round_down_to_ticks
 
 NONE, UP, DOWN, FLAT, UPPER_LIMIT, LOWER_LIMIT = range(6)
 
@@ -37,5 +38,6 @@ def fluctuation_codes(
     codes[known & (change > 0) & (close == upper)] = UPPER_LIMIT
     codes[known & (change < 0) & (close == lower)] = LOWER_LIMIT
     if session >= FIRST_DAY_RULE_FROM:
-        codes[known & (change > 0) & (close == base * _FIRST_DAY_UPPER)] = UPPER_LIMIT
+        first_day = round_down_to_ticks(base * _FIRST_DAY_UPPER, market, session)
+        codes[known & (change > 0) & (close == first_day)] = UPPER_LIMIT
     return codes

@@ -26,6 +26,7 @@ from include.warehouse import staging
 from include.warehouse.calendar import calendar_between
 from include.warehouse.connection import connect
 
+
 class SuiteDisagreesError(RuntimeError):
     """The expectation suite found fault with rows that passed every rule: the two must say the same."""
 
@@ -65,9 +66,7 @@ def commit_chunk(
         ledger.record_loaded(connection, dataset, source, batch_id, per_session)
         store_results(connection, batch_id, suite)
         status = _status(counts, clean)
-        ledger.close_batch(
-            connection, batch_id, status, counts, prepared.landing_keys, prepared.fetched_at
-        )
+        ledger.close_batch(connection, batch_id, status, counts, prepared.landing_keys, prepared.fetched_at)
         staging.drop(connection, dataset, batch_id)
     report = BatchReport(
         batch_id=batch_id,
@@ -96,9 +95,7 @@ def _load(
     inserted = updated = 0
     if clean.num_rows:
         days = pc.min_max(clean["session"]).as_py()
-        loaded = load_staged(
-            connection, dataset, source, batch_id, (days["min"], days["max"]), prepared.fetched_at
-        )
+        loaded = load_staged(connection, dataset, source, batch_id, (days["min"], days["max"]), prepared.fetched_at)
         inserted, updated = loaded.inserted, loaded.updated
     return RowCounts(
         rows_published=clean.num_rows + rejected.num_rows,
@@ -118,8 +115,7 @@ def _surroundings(
     last = max(prepared.chunk.last, days["max"] or prepared.chunk.last)
     calendar = calendar_between(connection, first, last + timedelta(days=1))
     prior = connection.execute(
-        "SELECT max(session) FROM ops.session_outcome "
-        "WHERE dataset = %s AND outcome = 'loaded' AND session < %s",
+        "SELECT max(session) FROM ops.session_outcome WHERE dataset = %s AND outcome = 'loaded' AND session < %s",
         [dataset.name, days["min"] or first],
     ).fetchone()
     if prior is None or prior[0] is None:

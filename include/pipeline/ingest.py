@@ -102,7 +102,7 @@ def backfill(
     with _job(settings, declared, source, _with_path(environment, path)) as job:
         chunks = _plan(job, first, last)
         for prepared in _prefetched(job, chunks):
-            report, suite = _finish(job, *prepared, complete=first is not None)
+            report, suite = _finish(job, *prepared, complete=first is not None and last is not None)
             reports.append(report)
             suites += [suite] if suite else []
             if on_batch:
@@ -135,9 +135,7 @@ def _with_path(environment: Mapping[str, str], path: str | None) -> Mapping[str,
 
 
 @contextmanager
-def _job(
-    settings: Settings, dataset: Dataset, source: str, environment: Mapping[str, str]
-) -> Iterator[_Job]:
+def _job(settings: Settings, dataset: Dataset, source: str, environment: Mapping[str, str]) -> Iterator[_Job]:
     crawler = crawler_for(dataset.name, source)
     with (
         SharedLimiter(settings.warehouse_dsn) as limiter,
@@ -157,18 +155,33 @@ def _job(
 
 def _is_session(settings: Settings, day: date) -> bool:
     with connect(settings.warehouse_dsn, "etl") as connection:
-        return calendar_between(connection, day, day).num_rows == 1
+        return bool(calendar_between(connection, day, day).num_rows)
 
 
 def _plan(job: _Job, first: date | None, last: date | None) -> list[Chunk]:
-    if first is None or last is None:
-        held_first, held_last = job.crawler.span(job.environment)
-        first, last = first or held_first, last or held_last
+    ranges = [Chunk(first, last)] if first and last else _held_within(job, first, last)
     with connect(job.settings.warehouse_dsn, "etl") as connection:
-        sessions: Sequence[date] = calendar_between(connection, first, last)["session"].to_pylist()
+        sessions = [
+            session
+            for days in ranges
+            for session in calendar_between(connection, days.first, days.last)["session"].to_pylist()
+        ]
     if not sessions:
-        raise NotASession(f"the exchange has no session from {first} to {last}")
+        raise NotASession(
+            "the exchange has no session in the days asked for: "
+            + ", ".join(f"{days.first} to {days.last}" for days in ranges)
+        )
     return job.crawler.split(sessions)
+
+
+def _held_within(job: _Job, first: date | None, last: date | None) -> list[Chunk]:
+    """What the source holds, cut to the end that is given."""
+    held = job.crawler.held(job.environment)
+    return [
+        Chunk(max(days.first, first or days.first), min(days.last, last or days.last))
+        for days in held
+        if (first is None or days.last >= first) and (last is None or days.first <= last)
+    ]
 
 
 def _ingest_from(
@@ -190,9 +203,7 @@ def _ingest_from(
     return report
 
 
-def _prefetched(
-    job: _Job, chunks: Sequence[Chunk]
-) -> Iterator[tuple[Chunk, Future[PreparedChunk]]]:
+def _prefetched(job: _Job, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, Future[PreparedChunk]]]:
     """Each chunk with its preparation, which runs in the background while the one before is loaded."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare") as background:
         following = background.submit(job.prepare, chunks[0])
@@ -212,9 +223,7 @@ def _finish(
     try:
         with ledger.open_batch(dsn, job.dataset, job.source, chunk) as batch_id:
             try:
-                return commit_chunk(
-                    dsn, job.dataset, job.source, batch_id, preparation.result(), complete=complete
-                )
+                return commit_chunk(dsn, job.dataset, job.source, batch_id, preparation.result(), complete=complete)
             except CollectionOutcome as outcome:
                 _record_outcome(job, chunk, batch_id, outcome)
                 raise

@@ -30,7 +30,7 @@ def observation_runs(rows: pa.Table, calendar: pa.Table) -> pa.Table:
     with duckdb.connect() as database:
         database.register("rows", rows.select(["symbol", "session", "name", "market", "section"]))
         database.register("calendar", calendar)
-        return database.execute(_RUNS).to_arrow_table()
+        return database.sql(_RUNS).to_arrow_table()
 
 
 def record_observations(connection: psycopg.Connection, runs: pa.Table) -> None:

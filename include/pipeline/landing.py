@@ -92,9 +92,7 @@ class LandingZone:
         if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
             raise self._damaged(manifest["content"])
         fetched_at = datetime.fromisoformat(manifest["fetched_at"])
-        return Landed(
-            key, manifest["sha256"], RawBody(content, manifest["request"], fetched_at, manifest["suffix"])
-        )
+        return Landed(key, manifest["sha256"], RawBody(content, manifest["request"], fetched_at, manifest["suffix"]))
 
     def _damaged(self, content: str) -> LandingDamagedError:
         return LandingDamagedError(

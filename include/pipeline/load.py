@@ -45,9 +45,7 @@ def load_staged(
     if not _holds_rows(connection, dataset, days):
         return Loaded(connection.execute(_insert(dataset, batch_id), parameters).rowcount, 0)
     updated = connection.execute(_keep_revisions(dataset, batch_id), parameters).rowcount
-    touched = connection.execute(
-        _insert(dataset, batch_id) + _correct_on_conflict(dataset), parameters
-    ).rowcount
+    touched = connection.execute(_insert(dataset, batch_id) + _correct_on_conflict(dataset), parameters).rowcount
     return Loaded(touched - updated, updated)
 
 

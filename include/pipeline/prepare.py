@@ -41,9 +41,7 @@ def prepare_chunk(
         LandingError: the bytes could not be kept.
         SourceNotConfiguredError: see ``Crawler.fetch``.
     """
-    landed = [
-        zone.land(dataset.name, source, body) for body in crawler.fetch(chunk, transport, environment)
-    ]
+    landed = [zone.land(dataset.name, source, body) for body in crawler.fetch(chunk, transport, environment)]
     rows = crawler.parse([kept.body for kept in landed], chunk)
     return PreparedChunk(
         chunk=chunk,

@@ -31,9 +31,7 @@ def quarantine(
             for block in rejected.to_batches(max_chunksize=_BLOCK):
                 for row in block.to_pylist():
                     rule, number = row.pop("violated_rule"), row.pop("row_number")
-                    copy.write_row(
-                        (row["session"], row["symbol"], rule, number, json.dumps(row, default=_text))
-                    )
+                    copy.write_row((row["session"], row["symbol"], rule, number, json.dumps(row, default=_text)))
         cursor.execute(
             'INSERT INTO ops.quarantine (dataset, source, session, symbol, rule, row_number, "row", batch_id) '
             'SELECT %s, %s, session, symbol, rule, row_number, "row", %s FROM rejected '

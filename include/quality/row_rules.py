@@ -22,14 +22,12 @@ def mark_violations(rows: pa.Table, dataset: Dataset) -> pa.Table:
     with duckdb.connect() as database:
         numbered = rows.append_column("row_number", pa.array(range(1, rows.num_rows + 1), pa.int64()))
         database.register("published", numbered)
-        marked = database.execute(
-            f"SELECT *, {_first_violation(dataset)} AS violated_rule FROM published"
-        ).to_arrow_table()
+        marked = database.sql(f"SELECT *, {_first_violation(dataset)} AS violated_rule FROM published").to_arrow_table()
         database.register("marked", marked)
-        duplicates = database.execute(_duplicates(dataset)).to_arrow_table()
+        duplicates = database.sql(_duplicates(dataset)).to_arrow_table()
         if duplicates.num_rows:
             database.register("duplicates", duplicates)
-            marked = database.execute(
+            marked = database.sql(
                 "SELECT marked.* REPLACE (coalesce(violated_rule, duplicates.rule) AS violated_rule) "
                 "FROM marked LEFT JOIN duplicates USING (row_number) ORDER BY row_number"
             ).to_arrow_table()

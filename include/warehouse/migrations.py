@@ -55,9 +55,7 @@ def migrate(dsn: str) -> list[str]:
 
 
 def _install_timescaledb(connection: psycopg.Connection) -> None:
-    offered = connection.execute(
-        "SELECT FROM pg_available_extensions WHERE name = 'timescaledb'"
-    ).fetchone()
+    offered = connection.execute("SELECT FROM pg_available_extensions WHERE name = 'timescaledb'").fetchone()
     if offered is not None:
         connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
 
@@ -67,7 +65,7 @@ def _apply_migrations(connection: psycopg.Connection) -> list[str]:
         "CREATE TABLE IF NOT EXISTS public.schema_migration ("
         "name text PRIMARY KEY, digest text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
     )
-    known = dict(connection.execute("SELECT name, digest FROM public.schema_migration").fetchall())
+    known: dict[str, str] = dict(connection.execute("SELECT name, digest FROM public.schema_migration").fetchall())
     applied = []
     for migration in _migrations():
         if migration.name in known:
@@ -108,18 +106,14 @@ def _comment_facts(connection: psycopg.Connection) -> None:
 
 
 def _comment_table(connection: psycopg.Connection, table: str, dataset: Dataset) -> None:
-    connection.execute(
-        sql.SQL("COMMENT ON TABLE {} IS {}").format(sql.Identifier(*table.split(".")), dataset.meaning)
-    )
+    connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(sql.Identifier(*table.split(".")), dataset.meaning))
     _comment_columns(connection, table, dataset)
 
 
 def _comment_columns(connection: psycopg.Connection, table: str, dataset: Dataset) -> None:
     for column in dataset.table_columns:
         connection.execute(
-            sql.SQL("COMMENT ON COLUMN {} IS {}").format(
-                sql.Identifier(*table.split("."), column.name), column.comment
-            )
+            sql.SQL("COMMENT ON COLUMN {} IS {}").format(sql.Identifier(*table.split("."), column.name), column.comment)
         )
 
 

@@ -32,18 +32,13 @@ def stage(dsn: str, dataset: Dataset, batch_id: int, rows: pa.Table) -> str:
     name = table_name(dataset, batch_id)
     columns = (*dataset.columns, *_MARKS)
     definition = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.postgres_type))
-        for column in columns
+        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.postgres_type)) for column in columns
     )
     with connect(dsn, "etl") as connection:
-        connection.execute(
-            sql.SQL("CREATE UNLOGGED TABLE {} ({})").format(sql.Identifier(SCHEMA, name), definition)
-        )
+        connection.execute(sql.SQL("CREATE UNLOGGED TABLE {} ({})").format(sql.Identifier(SCHEMA, name), definition))
     with dbapi.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("SET ROLE etl")
-        cursor.adbc_ingest(
-            name, rows.select([column.name for column in columns]), mode="append", db_schema_name=SCHEMA
-        )
+        cursor.adbc_ingest(name, rows.select([column.name for column in columns]), mode="append", db_schema_name=SCHEMA)
         connection.commit()
     return name
 

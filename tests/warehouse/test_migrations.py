@@ -23,8 +23,7 @@ def _columns(dsn: str, table: str) -> list[tuple[str, str, bool, str]]:
 @pytest.mark.parametrize("dataset", ALL_DATASETS)
 def test_fact_table_is_what_the_registry_declares(warehouse: str, dataset: Dataset) -> None:
     assert _columns(warehouse, dataset.table) == [
-        (column.name, column.postgres_type, not column.nullable, column.comment)
-        for column in dataset.table_columns
+        (column.name, column.postgres_type, not column.nullable, column.comment) for column in dataset.table_columns
     ]
 
 
@@ -88,9 +87,7 @@ def test_fact_tables_are_hypertables_where_the_server_has_them(warehouse: str) -
                 "SELECT format('%s.%s', hypertable_schema, hypertable_name) FROM timescaledb_information.hypertables"
             )
         else:
-            found = connection.execute(
-                "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'p'"
-            )
+            found = connection.execute("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'p'")
         assert {name for [name] in found} == {dataset.table for dataset in datasets().values()}
 
 

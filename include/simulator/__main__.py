@@ -1,0 +1,84 @@
+"""Command line of the simulator: serve it as KRX Open API, or write it as yearly files."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from include.market.calendar import KST
+from include.simulator.krx_open_api import KrxOpenApiServer
+from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
+from include.simulator.market import SimulatedMarket
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+console = Console()
+
+_DAY = ["%Y-%m-%d"]
+Symbols = Annotated[int, typer.Option(help="Places on the exchange, about the rows of a session.")]
+Seed = Annotated[int, typer.Option(help="Another seed is another market.")]
+First = Annotated[datetime, typer.Option("--from", formats=_DAY, help="First day.")]
+Last = Annotated[datetime, typer.Option("--to", formats=_DAY, help="Last day.")]
+
+
+@app.command()
+def serve(
+    first: First,
+    last: Last,
+    auth_key: Annotated[str, typer.Option(envvar="KRX_OPEN_API_KEY", help="The key callers must send.")],
+    symbols: Symbols = 300,
+    seed: Seed = 1,
+    port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
+    now: Annotated[
+        datetime | None, typer.Option(help="Hold the publication clock at this moment of Seoul time.")
+    ] = None,
+) -> None:
+    """Serve the market over HTTP on loopback until interrupted."""
+    market = _market(seed, symbols, first.date(), last.date())
+    moment = now.replace(tzinfo=KST) if now is not None else None
+    with KrxOpenApiServer(market, auth_key, port, lambda: moment or datetime.now(KST)) as server:
+        console.print(
+            f"KRX Open API, simulated: {server.base_url}/svc/apis/sto/stk_bydd_trd?basDd=YYYYMMDD",
+            soft_wrap=True,
+        )
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            console.print("stopped")
+
+
+@app.command()
+def write_marcap(
+    folder: Annotated[Path, typer.Argument(help="Where the yearly files go.")],
+    first: First,
+    last: Last,
+    symbols: Symbols = 300,
+    seed: Seed = 1,
+    file_format: Annotated[FileFormat, typer.Option("--format")] = FileFormat.CSV,
+    vintage: Annotated[Vintage, typer.Option(help="Whose year's columns.")] = Vintage.V2024,
+) -> None:
+    """Write the market as yearly files in marcap's format."""
+    market = _market(seed, symbols, first.date(), last.date())
+    columns = (TextColumn("sessions"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("sessions", total=len(market.sessions))
+        paths = write_marcap_years(
+            market, folder, file_format, vintage, lambda count: progress.advance(task, count)
+        )
+    for path in paths:
+        console.print(f"{path}  {path.stat().st_size:,} bytes", soft_wrap=True)
+
+
+def _market(seed: int, symbols: int, first: date, last: date) -> SimulatedMarket:
+    try:
+        return SimulatedMarket(seed, symbols, first, last)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+if __name__ == "__main__":
+    app()

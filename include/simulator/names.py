@@ -1,0 +1,71 @@
+"""Short codes and made-up company names: functions of a counter, so no two instruments share one."""
+
+from __future__ import annotations
+
+from datetime import date
+
+# The exchange gives new common shares a letter in the fifth place; I, O and U are not used.
+LETTER_CODES_FROM = date(2025, 1, 2)
+_LETTERS = "ABCDEFGHJKLMNPQRSTVWXYZ"
+_NUMERIC_CODES = 100_000
+# Coprime to the number of codes, so that the codes of neighbours lie apart and none repeats.
+_CODE_STRIDE = 37_619
+
+# Syllables that stand in no common word together: no company is called so.
+_SYLLABLES = "갈걸곰굴깃낌널녁놀눅늪달덤돌둔뜰람렁룸뭇멧벌볕북뱃살섶솔숯슬얼옹움잎잣쟁줌칡콩텁툇팥핀헛홰휠춤"
+_TRADES = (
+    "전자",
+    "화학",
+    "제강",
+    "식품",
+    "바이오",
+    "제약",
+    "건설",
+    "물산",
+    "소프트",
+    "에너지",
+    "금속",
+    "테크",
+    "운송",
+    "섬유",
+    "시스템",
+    "머티리얼",
+)
+
+
+class CodesExhaustedError(ValueError):
+    """More instruments were listed than there are short codes."""
+
+
+def common_symbol(number: int, listed: date) -> str:
+    """The short code of common share ``number`` (0, 1, ...), with a letter when listed since 2025 or late.
+
+    Raises:
+        CodesExhaustedError: all codes are taken.
+    """
+    if listed < LETTER_CODES_FROM and number < _NUMERIC_CODES:
+        return f"{number * _CODE_STRIDE % _NUMERIC_CODES:05d}0"
+    if number >= 10_000 * len(_LETTERS):
+        raise CodesExhaustedError(f"common share {number}: the simulated exchange has no more short codes")
+    return f"{number % 10_000:04d}{_LETTERS[number // 10_000]}0"
+
+
+def preferred_symbol(common: str) -> str:
+    """The short code of the preferred share of ``common``: some older issues end in K, the others in 5."""
+    return common[:5] + ("K" if int(common[3]) % 3 == 0 else "5")
+
+
+def company_name(number: int) -> str:
+    """The made-up name ``number`` (0, 1, ...)."""
+    rest, trade = divmod(number, len(_TRADES))
+    syllables = ""
+    while len(syllables) < 2 or rest:
+        rest, position = divmod(rest, len(_SYLLABLES))
+        # Shifted by place, so that the first names are not one syllable twice.
+        syllables += _SYLLABLES[(position * 17 + 11 * len(syllables)) % len(_SYLLABLES)]
+    return syllables + _TRADES[trade]
+
+
+def preferred_name(common_name: str) -> str:
+    """The name of a preferred share: that of its common share and 우."""
+    return common_name + "우"

@@ -1,0 +1,41 @@
+"""Reads the warehouse as Arrow record batches, in bounded memory however many rows there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+from adbc_driver_postgresql import dbapi
+from psycopg import sql
+
+from include.warehouse.connection import connect
+
+
+@contextmanager
+def read_batches(dsn: str, query: sql.Composable) -> Iterator[pa.RecordBatchReader]:
+    """The rows of one SELECT, run as ``analyst``, in batches of about 16 MB as they arrive.
+
+    Leaving the context before the last batch ends the query.
+
+    Args:
+        dsn: the warehouse (libpq URI).
+        query: with its values inside, as ``sql.Literal``.
+
+    Raises:
+        WarehouseUnreachableError: the warehouse does not answer.
+        adbc_driver_manager.Error: the server refused the query; the message is the server's.
+    """
+    with _connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute("SET ROLE analyst")
+        cursor.execute(query.as_string())
+        with cursor.fetch_record_batch() as reader:
+            yield reader
+
+
+def _connect(dsn: str) -> dbapi.Connection:
+    try:
+        return dbapi.connect(dsn, autocommit=True)
+    except dbapi.OperationalError:
+        connect(dsn).close()  # fails for the same reason, in words made for people
+        raise

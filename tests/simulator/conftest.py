@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from include.simulator.market import SimulatedMarket
+
+SEED = 11
+SYMBOLS = 400
+
+
+@pytest.fixture(scope="session")
+def market() -> SimulatedMarket:
+    """Spans the tick reform, the first-day reform, KOSDAQ GLOBAL and the first letter codes."""
+    return SimulatedMarket(SEED, SYMBOLS, date(2021, 1, 4), date(2025, 6, 30))
+
+
+@pytest.fixture(scope="session")
+def old_market() -> SimulatedMarket:
+    """Spans the limit of 15% to 30% and the opening of KONEX."""
+    return SimulatedMarket(SEED, SYMBOLS, date(2013, 1, 2), date(2016, 12, 29))
+
+
+@pytest.fixture(scope="session")
+def bars_table(market: SimulatedMarket) -> pa.Table:
+    return pa.concat_tables(market.iter_blocks())
+
+
+@pytest.fixture(scope="session", params=["market", "old_market"])
+def any_market(request: pytest.FixtureRequest) -> SimulatedMarket:
+    chosen: SimulatedMarket = request.getfixturevalue(request.param)
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def bars(any_market: SimulatedMarket) -> pd.DataFrame:
+    """All rows by symbol and session, with the symbol's previous close and share count (0 at its first)."""
+    frame = pa.concat_tables(any_market.iter_blocks()).to_pandas()
+    frame = frame.sort_values(["symbol", "session"], ignore_index=True)
+    by_symbol = frame.groupby("symbol")
+    frame["previous_close"] = by_symbol["close"].shift(fill_value=0)
+    frame["previous_shares"] = by_symbol["listed_shares"].shift(fill_value=0)
+    return frame
+
+
+@pytest.fixture(scope="session")
+def special_days(any_market: SimulatedMarket) -> pd.DataFrame:
+    """Symbol and session of first days and of liquidation trading, where other limits hold or none."""
+    days = []
+    sessions = any_market.sessions
+    position = {session: index for index, session in enumerate(sessions)}
+    for instrument in any_market.instruments:
+        if instrument.offer_price is not None:
+            days.append((instrument.symbol, instrument.listed, "first day"))
+        if instrument.delisted is not None:
+            end = position[instrument.delisted]
+            days += [(instrument.symbol, session, "liquidation") for session in sessions[end - 7 : end]]
+    return pd.DataFrame(days, columns=["symbol", "session", "special"])
