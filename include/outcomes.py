@@ -62,3 +62,7 @@ class Missing(CollectionOutcome):
     """The source spans the session and holds no row of it."""
 
     outcome = "missing"
+
+
+class SourceNotConfiguredError(RuntimeError):
+    """The source lacks an address, a folder or a credential it needs: nothing was asked."""

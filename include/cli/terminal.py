@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 
 from include.cold.errors import ColdStorageError
-from include.crawlers.source import SourceNotConfiguredError, UnknownSourceError
+from include.crawlers.source import UnknownSourceError
 from include.datasets.registry import UnknownDatasetError
-from include.outcomes import CollectionOutcome
+from include.outcomes import CollectionOutcome, SourceNotConfiguredError
 from include.pipeline.landing import LandingError
 from include.platform.errors import PlatformError
 from include.settings import NoWarehouseError

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from include.crawlers.source import Chunk, RawBody, SourceNotConfiguredError
+from include.crawlers.source import Chunk, RawBody
 from include.crawlers.transport import SourceLimits, Transport
 from include.datasets import daily_bar
 from include.market.fluctuation import NONE, fluctuation_codes
 from include.market.symbols import Market
-from include.outcomes import Malformed, NotASession, NotPublished
+from include.outcomes import Malformed, NotASession, NotPublished, SourceNotConfiguredError
 
 SOURCE = "krx_openapi"
 REAL_SERVICE = "https://data-dbg.krx.co.kr"

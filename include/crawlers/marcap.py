@@ -10,21 +10,23 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from include.crawlers.source import Chunk, RawBody, SourceNotConfiguredError
+from include.crawlers.source import Chunk, RawBody
 from include.crawlers.transport import Transport
 from include.datasets import daily_bar
-from include.outcomes import Malformed, NotPublished
+from include.outcomes import Malformed, NotPublished, SourceNotConfiguredError
 
 SOURCE = "marcap"
+_BLOCK_BYTES, _BLOCK_ROWS = 16 * 2**20, 128 * 1024
 _SUFFIXES = (".parquet", ".csv.gz", ".csv")
 _FILE_NAME = re.compile(r"marcap-(\d{4})(?:\.parquet|\.csv\.gz|\.csv)")
 _TEXTS: Mapping[str, str] = {"symbol": "Code", "name": "Name", "section": "Dept", "market": "Market"}
@@ -71,10 +73,10 @@ class DailyBarCrawler:
         """The file's rows within the chunk."""
         [body] = bodies
         name = body.request["file"]
-        published = _read(body.content, name)
-        if published.num_rows == 0:
+        blocks = [_bars(block, name) for block in _read(body.content, name)]
+        if not sum(block.num_rows for block in blocks):
             raise Malformed(f"{name} holds a header and no rows")
-        rows = _bars(published, name)
+        rows = pa.concat_tables(blocks)
         _require_year(rows["session"], chunk.first.year, name)
         inside = pc.and_(
             pc.greater_equal(rows["session"], pa.scalar(chunk.first)),
@@ -107,33 +109,46 @@ def _yearly_file(folder: Path, year: int) -> Path:
     )
 
 
-def _read(content: bytes, name: str) -> pa.Table:
+def _read(content: bytes, name: str) -> Iterator[pa.RecordBatch]:
+    """The needed columns, a block at a time: a year at once would be held three times over."""
     if not content:
         raise Malformed(f"{name} is empty (0 bytes)")
     try:
-        if name.endswith(".parquet"):
-            file = pyarrow.parquet.ParquetFile(io.BytesIO(content))
-            _require_columns(file.schema_arrow.names, name)
-            return file.read(columns=list(_NEEDED))
-        text = gzip.decompress(content) if name.endswith(".gz") else content
-        return _read_csv(text, name)
+        yield from _read_parquet(content, name) if name.endswith(".parquet") else _read_csv(content, name)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise Malformed(f"{name} is truncated or not gzip: {error}. Fetch the file again") from error
     except pa.ArrowInvalid as error:
         raise Malformed(f"{name} cannot be read: {error}") from error
 
 
-def _read_csv(text: bytes, name: str) -> pa.Table:
-    header = text[: text.find(b"\n") + 1].decode("utf-8-sig", errors="replace").strip()
-    _require_columns([column.strip('"') for column in header.split(",")], name)
+def _read_parquet(content: bytes, name: str) -> Iterator[pa.RecordBatch]:
+    file = pyarrow.parquet.ParquetFile(pa.BufferReader(content))
+    _require_columns(file.schema_arrow.names, name)
+    yield from file.iter_batches(columns=list(_NEEDED), batch_size=_BLOCK_ROWS)
+
+
+def _read_csv(content: bytes, name: str) -> Iterator[pa.RecordBatch]:
+    with _plain(content, name) as text:
+        header = text.readline().decode("utf-8-sig", errors="replace").strip()
+    columns = [column.strip('"') for column in header.split(",")]
+    _require_columns(columns, name)
     types = dict.fromkeys(_TEXTS.values(), pa.string()) | dict.fromkeys(_NUMBERS.values(), pa.float64())
-    options = pyarrow.csv.ConvertOptions(
-        column_types=types | {_DAY: pa.date32()},
-        include_columns=list(_NEEDED),
-        null_values=["", "nan", "NaN"],
-        strings_can_be_null=False,
-    )
-    return pyarrow.csv.read_csv(io.BytesIO(text), convert_options=options)
+    with _plain(content, name) as text:
+        yield from pyarrow.csv.open_csv(
+            text,
+            read_options=pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=types | {_DAY: pa.date32()},
+                include_columns=list(_NEEDED),
+                null_values=["", "nan", "NaN"],
+                strings_can_be_null=False,
+            ),
+        )
+
+
+def _plain(content: bytes, name: str) -> BinaryIO:
+    body = io.BytesIO(content)
+    return cast(BinaryIO, gzip.GzipFile(fileobj=body)) if name.endswith(".gz") else body
 
 
 def _require_columns(names: Sequence[str], file: str) -> None:
@@ -142,7 +157,7 @@ def _require_columns(names: Sequence[str], file: str) -> None:
         raise Malformed(f"{file} lacks the column {', '.join(missing)}; it has {', '.join(names)}")
 
 
-def _bars(published: pa.Table, name: str) -> pa.Table:
+def _bars(published: pa.RecordBatch, name: str) -> pa.Table:
     columns = {ours: _text(published[theirs]) for ours, theirs in _TEXTS.items()}
     columns |= {ours: _whole(published[theirs], theirs, name) for ours, theirs in _NUMBERS.items()}
     columns["session"] = published[_DAY].cast(pa.date32())
@@ -153,11 +168,11 @@ def _bars(published: pa.Table, name: str) -> pa.Table:
     return pa.table({column: columns[column] for column in schema.names}).cast(schema)
 
 
-def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _text(column: pa.Array) -> pa.Array:
     return pc.fill_null(column.cast(pa.string()), "")
 
 
-def _whole(column: pa.ChunkedArray, field: str, name: str) -> pa.ChunkedArray:
+def _whole(column: pa.Array, field: str, name: str) -> pa.Array:
     """Whole numbers, exactly: a fraction, or a float too large to be exact, is refused."""
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = column.cast(pa.float64())

@@ -17,10 +17,6 @@ class UnknownSourceError(LookupError):
     """The dataset has no such source."""
 
 
-class SourceNotConfiguredError(RuntimeError):
-    """The source lacks an address, a folder or a credential it needs."""
-
-
 @dataclass(frozen=True)
 class Chunk:
     """A range of days, both included, that a source answers at once: a session, or a year of them."""

@@ -202,7 +202,7 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 def _wait(limits: SourceLimits) -> Callable[[RetryCallState], float]:
-    jittered = wait_exponential_jitter(initial=0.5, max=limits.max_wait, jitter=0.5)
+    jittered = wait_exponential_jitter(multiplier=0.5, max=limits.max_wait, jitter=0.5)
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

@@ -123,9 +123,7 @@ DATASET = Dataset(
 )
 
 
-def halted(
-    opens: pa.ChunkedArray, highs: pa.ChunkedArray, lows: pa.ChunkedArray, codes: pa.ChunkedArray
-) -> pa.ChunkedArray:
+def halted(opens: pa.Array, highs: pa.Array, lows: pa.Array, codes: pa.Array) -> pa.Array:
     """The column ``halted`` of published rows, as its declaration defines it."""
     quiet = pc.equal(codes, 0)
     for prices in (opens, highs, lows):

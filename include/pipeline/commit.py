@@ -46,8 +46,8 @@ def commit_chunk(
         calendar, baseline = _surroundings(connection, dataset, prepared)
     refusals = refuse_sessions(prepared.rows, baseline, dataset, set(calendar["session"].to_pylist()))
     rows = _mark_refused(prepared.rows, refusals)
-    clean = rows.filter(pc.is_null(rows["violated_rule"]))
     rejected = rows.filter(pc.is_valid(rows["violated_rule"]))
+    clean = rows.filter(pc.is_null(rows["violated_rule"])) if rejected.num_rows else rows
     refusals |= _missing(prepared, calendar, complete=complete)
 
     suite = run_suite(dsn, dataset, staging.stage(dsn, dataset, batch_id, rows), batch_id)

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
+import pyarrow as pa
+
 from include.crawlers.rate_limit import SharedLimiter
-from include.crawlers.source import Chunk, Crawler, SourceNotConfiguredError, crawler_for
+from include.crawlers.source import Chunk, Crawler, crawler_for
 from include.crawlers.transport import CallRecord, Transport
 from include.datasets.registry import Dataset, dataset_named
-from include.outcomes import CollectionOutcome, NotASession
+from include.outcomes import CollectionOutcome, NotASession, SourceNotConfiguredError
 from include.pipeline import ledger
 from include.pipeline.commit import commit_chunk
-from include.pipeline.landing import LandingError, LandingZone
+from include.pipeline.landing import LandingZone
 from include.pipeline.prepare import PreparedChunk, prepare_chunk
 from include.pipeline.report import BatchReport
 from include.quality.data_docs import write_data_docs
@@ -94,6 +96,7 @@ def backfill(
     that reads files.
 
     Raises:
+        LandingError: the landing zone is full; chunks before this one are loaded.
         SourceNotConfiguredError, UnknownSourceError, UnknownDatasetError: nothing was tried.
     """
     declared = dataset_named(dataset)
@@ -137,6 +140,8 @@ def _with_path(environment: Mapping[str, str], path: str | None) -> Mapping[str,
 @contextmanager
 def _job(settings: Settings, dataset: Dataset, source: str, environment: Mapping[str, str]) -> Iterator[_Job]:
     crawler = crawler_for(dataset.name, source)
+    # Arrow's own allocators keep what a chunk needed; over a long range that adds up.
+    pa.set_memory_pool(pa.system_memory_pool())
     with (
         SharedLimiter(settings.warehouse_dsn) as limiter,
         connect(settings.warehouse_dsn, "etl", autocommit=True) as calls,
@@ -227,9 +232,16 @@ def _finish(
             except CollectionOutcome as outcome:
                 _record_outcome(job, chunk, batch_id, outcome)
                 raise
-    except (CollectionOutcome, LandingError) as error:
+    except CollectionOutcome as error:
         failed = BatchReport(
-            batch_id, job.dataset.name, job.source, chunk.first, chunk.last, "failed", error=str(error)
+            batch_id=batch_id,
+            dataset=job.dataset.name,
+            source=job.source,
+            first=chunk.first,
+            last=chunk.last,
+            status="failed",
+            outcome=error.outcome,
+            error=str(error),
         )
         return failed, None
 

@@ -39,13 +39,14 @@ def open_batch(dsn: str, dataset: Dataset, source: str, chunk: Chunk) -> Iterato
     """
     with connect(dsn, "etl", autocommit=True) as connection:
         _clear_abandoned(connection)
-        batch_id = _fetch_int(
-            connection,
-            "INSERT INTO ops.batch (dataset, source, first_session, last_session, status) "
-            "VALUES (%s, %s, %s, %s, 'running') RETURNING batch_id",
-            [dataset.name, source, chunk.first, chunk.last],
-        )
-        connection.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK_CLASS, batch_id])
+        with connection.transaction():
+            batch_id = _fetch_int(
+                connection,
+                "INSERT INTO ops.batch (dataset, source, first_session, last_session, status) "
+                "VALUES (%s, %s, %s, %s, 'running') RETURNING batch_id",
+                [dataset.name, source, chunk.first, chunk.last],
+            )
+            connection.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK_CLASS, batch_id])
         try:
             yield batch_id
         except Exception as error:

@@ -42,10 +42,12 @@ def prepare_chunk(
         SourceNotConfiguredError: see ``Crawler.fetch``.
     """
     landed = [zone.land(dataset.name, source, body) for body in crawler.fetch(chunk, transport, environment)]
-    rows = crawler.parse([kept.body for kept in landed], chunk)
+    marked = mark_violations(crawler.parse([kept.body for kept in landed], chunk), dataset)
+    # In order of key the load fills the fact table's index from left to right.
+    rows = marked.sort_by([(name, "ascending") for name in dataset.key])
     return PreparedChunk(
         chunk=chunk,
-        rows=mark_violations(rows, dataset),
+        rows=rows,
         landing_keys=[kept.key for kept in landed],
         fetched_at=max(kept.body.fetched_at for kept in landed),
     )

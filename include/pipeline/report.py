@@ -9,7 +9,10 @@ from datetime import date
 
 @dataclass(frozen=True)
 class BatchReport:
-    """One batch. ``sessions`` are those loaded; ``refused`` maps those that were not to the reason."""
+    """One batch. ``sessions`` are those loaded; ``refused`` maps those that were not to the reason.
+
+    A failed batch says so in ``outcome`` (the typed outcome's name) and ``error`` (in words).
+    """
 
     batch_id: int
     dataset: str
@@ -24,6 +27,7 @@ class BatchReport:
     rows_quarantined: int = 0
     sessions: tuple[date, ...] = ()
     refused: Mapping[date, str] = field(default_factory=dict)
+    outcome: str = ""
     error: str = ""
 
     def summary(self) -> str:

@@ -200,9 +200,7 @@ def _environment(settings: Settings, metadata_dsn: str) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": made["jwt_secret"],
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_dsn.replace(
-            "postgresql://", "postgresql+psycopg2://", 1
-        ),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_dsn.replace("postgresql://", "postgresql+psycopg2://", 1),
         "KRXW_HOME": str(settings.home),
         "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), LOOPBACK])),
         "PYTHONPATH": os.pathsep.join(paths),
@@ -264,8 +262,7 @@ def _wait_until_healthy(
                 raise AirflowError(f"Airflow's {name} ended. {_last_words(home / f'{name}.log')}")
         if time.monotonic() > deadline:
             raise AirflowError(
-                f"Airflow's {', '.join(waiting)} did not become healthy in {START_SECONDS} s; "
-                f"the logs are in {home}"
+                f"Airflow's {', '.join(waiting)} did not become healthy in {START_SECONDS} s; the logs are in {home}"
             )
         if (now := f"waiting for Airflow's {', '.join(waiting)}") != reported:
             report(reported := now)

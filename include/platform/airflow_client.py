@@ -89,9 +89,7 @@ class AirflowClient:
         if dag_id not in known:
             errors = self.get("importErrors")["import_errors"]
             said = "\n".join(f"{error['filename']}: {error['stack_trace']}" for error in errors)
-            raise _NotYetError(
-                f"Airflow knows no DAG {dag_id}, only {sorted(known)}. Import errors: {said or 'none'}"
-            )
+            raise _NotYetError(f"Airflow knows no DAG {dag_id}, only {sorted(known)}. Import errors: {said or 'none'}")
 
     def _require_success(self, dag_id: str, run_id: str) -> None:
         state = self.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"]

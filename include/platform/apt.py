@@ -79,8 +79,7 @@ def _sources(codename: str) -> str:
     wanted = {codename: mirrors.get(here), f"{codename}-security": mirrors.get(f"{here}-security")}
     if wanted[codename] is None:
         raise AptError(
-            f"this machine's apt configuration names no mirror of {here} main; "
-            f"add one under /etc/apt/sources.list.d"
+            f"this machine's apt configuration names no mirror of {here} main; add one under /etc/apt/sources.list.d"
         )
     signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
     return "".join(f"deb {signed}{mirror} {suite} main\n" for suite, mirror in wanted.items() if mirror)
@@ -133,8 +132,6 @@ def _explanation(command: str, output: str) -> str:
         return f"{command}: this machine's Debian mirror does not carry the package.\n{text}"
     if "NO_PUBKEY" in output:
         return f"{command}: the release's key is unknown; `apt-get install debian-archive-keyring`.\n{text}"
-    if re.search(
-        r"Could not resolve|Failed to fetch|Unable to connect|Connection (failed|timed out)", output
-    ):
+    if re.search(r"Could not resolve|Failed to fetch|Unable to connect|Connection (failed|timed out)", output):
         return f"{command}: the Debian mirror cannot be reached; check the network or apt's proxy.\n{text}"
     return f"{command} failed:\n{text}"

@@ -33,9 +33,7 @@ def embedded_engine(copies: Path) -> Engine:
     """
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise PostgresError(
-            f"the package {WHEEL} is not installed in this environment; `make up` installs it"
-        )
+        raise PostgresError(f"the package {WHEEL} is not installed in this environment; `make up` installs it")
     installed = Path(spec.origin).parent.parent
     if not (installed / PROGRAMS / "bin").is_dir():
         raise PostgresError(f"{WHEEL} {version(WHEEL)} holds no {PROGRAMS.name} for this machine")

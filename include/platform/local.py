@@ -8,6 +8,7 @@ from include.platform.account import remove_folder
 from include.platform.airflow import PORT_VARIABLE as AIRFLOW_PORT
 from include.platform.airflow import start_airflow, stop_airflow
 from include.platform.airflow_client import AirflowEndpoint
+from include.platform.companions import stop_companions
 from include.platform.embedded import embedded_engine
 from include.platform.errors import PlatformError
 from include.platform.ports import asked_port
@@ -84,9 +85,10 @@ def start_airflow_here(settings: Settings, *, report: Report = print) -> Airflow
 
 
 def stop_platform(settings: Settings, *, report: Report = print) -> None:
-    """Stop Airflow and the server; the data stays."""
+    """Stop Airflow, what accompanies it, and the server; the data stays."""
     report("stopping Airflow")
     stop_airflow(settings)
+    stop_companions(settings)
     report("stopping the database")
     if (server := existing_server(settings)) is not None:
         server.stop()

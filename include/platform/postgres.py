@@ -222,9 +222,7 @@ class PostgresServer:
     def close_database(self, name: str) -> None:
         """End the sessions of the database ``name`` and let no more in; from then on it can be a template."""
         with self._connect() as connection:
-            connection.execute(
-                sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name))
-            )
+            connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
             connection.execute(
                 "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s", [name]
             )
@@ -232,9 +230,7 @@ class PostgresServer:
     def drop_database(self, name: str) -> None:
         """Drop the database ``name`` and end its sessions; does nothing when there is none."""
         with self._connect() as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def create_role(self, role: str) -> None:
         """Create the role if there is none."""
@@ -251,10 +247,12 @@ class PostgresServer:
         with self._connect() as connection:
             if not _role_exists(connection, role):
                 raise PostgresError(f"the server in {self.folder} has no role {role}")
+            # The server gets a verifier, so that its log never holds the password.
+            verifier = connection.pgconn.encrypt_password(
+                self._password(role).encode(), role.encode(), b"scram-sha-256"
+            ).decode()
             connection.execute(
-                sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
-                    sql.Identifier(role), sql.Literal(self._password(role))
-                )
+                sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier))
             )
 
     @property
@@ -315,9 +313,7 @@ class PostgresServer:
                 cwd=folder,
             )
             if made.returncode != 0:
-                raise PostgresError(
-                    f"{self.engine.name}: initdb failed: {_reason(made.stdout + made.stderr)}"
-                )
+                raise PostgresError(f"{self.engine.name}: initdb failed: {_reason(made.stdout + made.stderr)}")
             (folder / ENGINE_FILE).write_text(f"{self.engine.name}\n")
             (parent / "data").rename(self.data)
         finally:

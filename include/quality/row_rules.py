@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from include.datasets.registry import Dataset
 
@@ -20,18 +21,21 @@ def mark_violations(rows: pa.Table, dataset: Dataset) -> pa.Table:
     differ nobody knows which is right, and none may.
     """
     with duckdb.connect() as database:
+        # Documented: the order of the rows registered is the order of the rows selected.
+        database.execute("SET preserve_insertion_order = true")
         numbered = rows.append_column("row_number", pa.array(range(1, rows.num_rows + 1), pa.int64()))
         database.register("published", numbered)
-        marked = database.sql(f"SELECT *, {_first_violation(dataset)} AS violated_rule FROM published").to_arrow_table()
+        rules = database.sql(f"SELECT {_first_violation(dataset)} AS rule FROM published").to_arrow_table()["rule"]
+        marked = numbered.append_column("violated_rule", rules.cast(pa.string()))
         database.register("marked", marked)
         duplicates = database.sql(_duplicates(dataset)).to_arrow_table()
-        if duplicates.num_rows:
-            database.register("duplicates", duplicates)
-            marked = database.sql(
-                "SELECT marked.* REPLACE (coalesce(violated_rule, duplicates.rule) AS violated_rule) "
-                "FROM marked LEFT JOIN duplicates USING (row_number) ORDER BY row_number"
-            ).to_arrow_table()
-    return marked
+    return _with_duplicates(marked, duplicates) if duplicates.num_rows else marked
+
+
+def _with_duplicates(marked: pa.Table, duplicates: pa.Table) -> pa.Table:
+    places = pc.index_in(marked["row_number"], duplicates["row_number"]).combine_chunks()
+    rules = pc.coalesce(marked["violated_rule"], duplicates["rule"].combine_chunks().take(places))
+    return marked.set_column(marked.schema.get_field_index("violated_rule"), "violated_rule", rules)
 
 
 def _first_violation(dataset: Dataset) -> str:

@@ -66,9 +66,7 @@ def write_marcap(
     columns = (TextColumn("sessions"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("sessions", total=len(market.sessions))
-        paths = write_marcap_years(
-            market, folder, file_format, vintage, lambda count: progress.advance(task, count)
-        )
+        paths = write_marcap_years(market, folder, file_format, vintage, lambda count: progress.advance(task, count))
     for path in paths:
         console.print(f"{path}  {path.stat().st_size:,} bytes", soft_wrap=True)
 

@@ -91,6 +91,4 @@ class List:
     slot: int
 
 
-Appointment = (
-    Halt | Resume | ResetBase | ChangeShares | Release | Rename | Move | Condemn | Liquidate | Delist | List
-)
+Appointment = Halt | Resume | ResetBase | ChangeShares | Release | Rename | Move | Condemn | Liquidate | Delist | List

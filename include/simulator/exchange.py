@@ -325,9 +325,7 @@ class Exchange:
         price_ratio = (1 + issued * (1 - discount)) / (1 + issued)
         self._issue(slot, ActionKind.RIGHTS_ISSUE, price_ratio, 1 + issued, 15 + (chance >> 8) % 26)
 
-    def _issue(
-        self, slot: int, kind: ActionKind, price_ratio: Fraction, new_per_old: Fraction, delay: int
-    ) -> None:
+    def _issue(self, slot: int, kind: ActionKind, price_ratio: Fraction, new_per_old: Fraction, delay: int) -> None:
         """Go ex at the next session, unless a price is so low that rounding might hide the reset."""
         if any(self.state.close[member] < 2_000 for member in self._family(slot)):
             return

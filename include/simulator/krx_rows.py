@@ -47,13 +47,8 @@ def session_rows(bars: pa.Table, endpoint: str, day: date) -> list[Row]:
     names = pa.array([market.value for market in ENDPOINT_MARKETS[endpoint]])
     bars = bars.filter(pc.is_in(bars["market"], names))
     hundredths = rate_in_hundredths(bars["change"].to_numpy(), bars["base_price"].to_numpy())
-    rates = [
-        f"{'-' if rate < 0 else ''}{abs(rate) // 100}.{abs(rate) % 100:02d}" for rate in hundredths.tolist()
-    ]
-    columns = [
-        rates if column == "rate" else bars[column].cast(pa.string()).to_pylist()
-        for column in _FIELDS.values()
-    ]
+    rates = [f"{'-' if rate < 0 else ''}{abs(rate) // 100}.{abs(rate) % 100:02d}" for rate in hundredths.tolist()]
+    columns = [rates if column == "rate" else bars[column].cast(pa.string()).to_pylist() for column in _FIELDS.values()]
     fields = ("BAS_DD", *_FIELDS)
     compact = f"{day:%Y%m%d}"
     return [dict(zip(fields, (compact, *values), strict=True)) for values in zip(*columns, strict=True)]

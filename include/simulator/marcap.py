@@ -124,9 +124,7 @@ def marcap_table(bars: pa.Table, file_format: FileFormat, vintage: Vintage) -> p
     return pa.table({name: columns[name] for name in _columns(vintage)})
 
 
-def _parts_of_years(
-    market: SimulatedMarket, on_sessions: Callable[[int], None]
-) -> Iterator[tuple[int, pa.Table]]:
+def _parts_of_years(market: SimulatedMarket, on_sessions: Callable[[int], None]) -> Iterator[tuple[int, pa.Table]]:
     for block in market.iter_blocks():
         years = pc.year(block["session"])
         for year in pc.unique(years).to_pylist():

@@ -1,19 +1,19 @@
-"""The digest of rows: says whether two sets of rows are the same, wherever and in whatever order they are kept.
+"""The digest of rows: says whether two sets of rows are the same, wherever and in whatever order they are.
 
 How it is computed, for anyone who wants to compute it again without this code:
 
 1. Every value is written as text: text as its length in bytes of UTF-8, a colon and itself (``6:005930``);
-   integers in decimal; dates as ``YYYY-MM-DD``; booleans as ``true`` and ``false``; a float as its 64 IEEE 754
-   bits, and a timestamp as its microseconds since 1970-01-01 UTC, both as a signed integer in decimal; a
-   missing value as ``null``.
+   integers in decimal; dates as ``YYYY-MM-DD``; booleans as ``true`` and ``false``; a float as its 64 bits
+   (IEEE 754) and a timestamp as its microseconds since 1970-01-01 UTC, both as a signed integer in decimal;
+   a missing value as ``null``.
 2. A row is its values in column order, joined by commas. With the lengths, no two rows are written alike.
 3. A row's number is the first 16 bytes of the SHA-256 of that text in UTF-8, read as a big-endian integer.
 4. The digest is the sum of the rows' numbers modulo 2^128, in 32 hexadecimal digits. No rows: all zeros.
 
-A sum has no order, so neither the order of loading nor partitioning matters and nothing has to be sorted; the
-digest of a table is the sum of the digests of its parts. Rows of a table differ by their primary key, and two
-different sets of rows share a digest by chance once in 2^128. It finds accidents; against somebody who chooses
-rows to deceive, compare the SHA-256 of the files.
+A sum has no order, so neither the order of loading nor partitioning matters and nothing has to be sorted;
+the digest of a table is the sum of the digests of its parts. Rows of a table differ by their primary key, and
+two different sets of rows share a digest by chance once in 2^128. It finds accidents; against somebody who
+chooses rows to deceive, compare the SHA-256 of the files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Content hashes of the warehouse's tables: the same for the same data, on any machine and in any order of loading.
+"""Content hashes of the warehouse's tables: the same for the same data, however and wherever it was loaded.
 
 What counts is what a table says about the market. Batch numbers, sources and times of work are left out: they
 tell how the data came here, and differ between two warehouses that hold the same.

@@ -9,11 +9,11 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 from psycopg import sql
 
-from include.warehouse.connection import connect
+from include.warehouse.connection import WarehouseUnreachableError, address_of, connect
 
 
 @contextmanager
-def read_batches(dsn: str, query: sql.Composable) -> Iterator[pa.RecordBatchReader]:
+def read_batches(dsn: str, query: sql.Composable) -> Iterator[Iterator[pa.RecordBatch]]:
     """The rows of one SELECT, run as ``analyst``, in batches of about 16 MB as they arrive.
 
     Leaving the context before the last batch ends the query.
@@ -23,14 +23,15 @@ def read_batches(dsn: str, query: sql.Composable) -> Iterator[pa.RecordBatchRead
         query: with its values inside, as ``sql.Literal``.
 
     Raises:
-        WarehouseUnreachableError: the warehouse does not answer.
+        WarehouseUnreachableError: the warehouse does not answer, or broke off between two batches.
         adbc_driver_manager.Error: the server refused the query; the message is the server's.
     """
     with _connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("SET ROLE analyst")
+        cursor.execute("SET client_encoding = 'UTF8'")  # Arrow's; a database may be set to another
         cursor.execute(query.as_string())
         with cursor.fetch_record_batch() as reader:
-            yield reader
+            yield _until_broken(reader, dsn)
 
 
 def _connect(dsn: str) -> dbapi.Connection:
@@ -39,3 +40,14 @@ def _connect(dsn: str) -> dbapi.Connection:
     except dbapi.OperationalError:
         connect(dsn).close()  # fails for the same reason, in words made for people
         raise
+
+
+def _until_broken(reader: pa.RecordBatchReader, dsn: str) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except OSError as error:
+        reason = str(error).strip().removesuffix(".")
+        raise WarehouseUnreachableError(
+            f"the warehouse at {address_of(dsn)} broke off while rows were read: {reason}. "
+            "Look into the server's log, then run again"
+        ) from error

@@ -15,9 +15,9 @@ import pyarrow.parquet
 import pytest
 
 from include.crawlers.marcap import CRAWLERS
-from include.crawlers.source import Chunk, RawBody, SourceNotConfiguredError
+from include.crawlers.source import Chunk, RawBody
 from include.datasets.daily_bar import DATASET
-from include.outcomes import Malformed, NotPublished
+from include.outcomes import Malformed, NotPublished, SourceNotConfiguredError
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
 from include.simulator.market import SimulatedMarket
 

@@ -33,9 +33,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.startswith("/api/v2/dags?"):
             return self.answer(200, {"dags": [{"dag_id": "daily_bars"}]})
         if self.path.startswith("/api/v2/importErrors"):
-            return self.answer(
-                200, {"import_errors": [{"filename": "broken.py", "stack_trace": "No module x"}]}
-            )
+            return self.answer(200, {"import_errors": [{"filename": "broken.py", "stack_trace": "No module x"}]})
         if "taskInstances" in self.path:
             tasks = [{"task_display_name": n, "state": s} for n, s in [("a", "success"), ("b", "failed")]]
             return self.answer(200, {"task_instances": tasks})

@@ -53,9 +53,7 @@ def test_each_server_gives_a_database_to_every_client(empty_database: str) -> No
 
 def test_a_server_orders_text_the_same_on_every_machine(empty_database: str) -> None:
     with psycopg.connect(empty_database) as connection:
-        rows = connection.execute(
-            "SELECT x FROM unnest(ARRAY['가', 'b', 'B', 'a', '0']) x ORDER BY x"
-        ).fetchall()
+        rows = connection.execute("SELECT x FROM unnest(ARRAY['가', 'b', 'B', 'a', '0']) x ORDER BY x").fetchall()
     assert [x for (x,) in rows] == ["0", "B", "a", "b", "가"]
 
 
@@ -139,9 +137,7 @@ def test_committed_rows_survive_a_killed_server(
         server.stop("immediate")
 
 
-def test_a_pid_file_that_names_another_process_is_not_the_server(
-    new_server: PostgresServer, unused_port: int
-) -> None:
+def test_a_pid_file_that_names_another_process_is_not_the_server(new_server: PostgresServer, unused_port: int) -> None:
     new_server.start(unused_port)
     pid_file = new_server.data / "postmaster.pid"
     left_behind = pid_file.read_text().splitlines()
@@ -198,9 +194,7 @@ def test_too_little_disk_is_said_before_anything_is_made(
 
 def test_a_disk_that_fills_up_is_said_and_leaves_nothing_half_made(open_tmp: Path) -> None:
     initdb = open_tmp / "initdb"
-    initdb.write_text(
-        "#!/bin/sh\necho 'initdb: error: could not write: No space left on device' >&2\nexit 1\n"
-    )
+    initdb.write_text("#!/bin/sh\necho 'initdb: error: could not write: No space left on device' >&2\nexit 1\n")
     initdb.chmod(0o755)
     server = PostgresServer(open_tmp / "server", Engine("postgresql", open_tmp))
     with pytest.raises(PostgresError, match="the disk is full"):
@@ -209,9 +203,7 @@ def test_a_disk_that_fills_up_is_said_and_leaves_nothing_half_made(open_tmp: Pat
     assert not [path for path in server.folder.iterdir() if path.name in ("new", "initial-password")]
 
 
-def test_a_server_that_does_not_start_says_why(
-    open_tmp: Path, postgres_engine: Engine, unused_port: int
-) -> None:
+def test_a_server_that_does_not_start_says_why(open_tmp: Path, postgres_engine: Engine, unused_port: int) -> None:
     server = PostgresServer(open_tmp / "server", postgres_engine, {"shared_buffers": "a lot"})
     with pytest.raises(PostgresError, match='invalid value for parameter "shared_buffers": "a lot"'):
         server.start(unused_port)

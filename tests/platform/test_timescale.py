@@ -18,9 +18,7 @@ def test_a_hypertable_takes_rows_and_upserts(timescale_server: PostgresServer) -
     with psycopg.connect(dsn) as connection:
         connection.execute("CREATE EXTENSION timescaledb")
         assert connection.execute("SHOW timescaledb.license").fetchone() == ("apache",)
-        connection.execute(
-            "CREATE TABLE bar (symbol text, session date, close int, UNIQUE (symbol, session))"
-        )
+        connection.execute("CREATE TABLE bar (symbol text, session date, close int, UNIQUE (symbol, session))")
         connection.execute("SELECT create_hypertable('bar', by_range('session', interval '1 year'))")
         for close in (1, 2):
             connection.execute(

@@ -82,9 +82,7 @@ def test_files_hold_the_market(
 
 @pytest.mark.samples
 @pytest.mark.parametrize("vintage", [Vintage.V2022, Vintage.V2024])
-def test_text_looks_as_recorded(
-    small: SimulatedMarket, tmp_path: Path, samples: Path, vintage: Vintage
-) -> None:
+def test_text_looks_as_recorded(small: SimulatedMarket, tmp_path: Path, samples: Path, vintage: Vintage) -> None:
     """The same header, and the same columns quoted, whole and with a decimal point."""
 
     def shape(path: Path) -> tuple[str, list[tuple[bool, bool]]]:
@@ -116,9 +114,7 @@ def test_parquet_types(
 
 
 @pytest.mark.parametrize("file_format", FileFormat)
-def test_writing_twice_gives_the_same_bytes(
-    small: SimulatedMarket, tmp_path: Path, file_format: FileFormat
-) -> None:
+def test_writing_twice_gives_the_same_bytes(small: SimulatedMarket, tmp_path: Path, file_format: FileFormat) -> None:
     one = write_marcap_years(small, tmp_path / "one", file_format, Vintage.V2024)
     two = write_marcap_years(small, tmp_path / "two", file_format, Vintage.V2024)
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]

@@ -33,8 +33,7 @@ def test_a_market_is_the_same_on_every_machine() -> None:
 
 def test_seeds_and_sizes_differ() -> None:
     markets = [
-        SimulatedMarket(seed, symbols, FIRST, date(2022, 11, 1))
-        for seed, symbols in ((3, 40), (4, 40), (3, 48))
+        SimulatedMarket(seed, symbols, FIRST, date(2022, 11, 1)) for seed, symbols in ((3, 40), (4, 40), (3, 48))
     ]
     assert len({content_hash(market) for market in markets}) == 3
 
@@ -92,9 +91,7 @@ def test_a_day_outside_is_refused(market: SimulatedMarket) -> None:
         (1, 1, date(2024, 1, 1), date(2024, 1, 1), "no session"),
     ],
 )
-def test_impossible_markets_are_refused(
-    seed: int, symbols: int, first: date, last: date, message: str
-) -> None:
+def test_impossible_markets_are_refused(seed: int, symbols: int, first: date, last: date, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SimulatedMarket(seed, symbols, first, last)
 

@@ -28,9 +28,7 @@ PRICES = ("open", "high", "low", "close")
 
 def test_keys(any_market: SimulatedMarket, bars: pd.DataFrame) -> None:
     assert not bars.duplicated(["symbol", "session"]).any()
-    assert sorted(bars["session"].unique()) == sessions_between(
-        any_market.sessions[0], any_market.sessions[-1]
-    )
+    assert sorted(bars["session"].unique()) == sessions_between(any_market.sessions[0], any_market.sessions[-1])
     assert all(is_valid_symbol(symbol) for symbol in bars["symbol"].unique())
     assert not bars.isna().any().any()
 
@@ -100,9 +98,7 @@ def test_value_is_volume_at_prices_of_the_day_but_for_block_trades(bars: pd.Data
     assert (average[outside] < traded["high"][outside] * 1.07).all()
 
 
-def test_a_base_moves_only_by_an_action_or_onto_the_grid(
-    any_market: SimulatedMarket, bars: pd.DataFrame
-) -> None:
+def test_a_base_moves_only_by_an_action_or_onto_the_grid(any_market: SimulatedMarket, bars: pd.DataFrame) -> None:
     actions = {(action.symbol, action.ex_date): action for action in any_market.actions}
     moved = bars[(bars["previous_close"] > 0) & (bars["base_price"] != bars["previous_close"])]
     seen = set()
@@ -126,9 +122,7 @@ def test_base_of_an_action(any_market: SimulatedMarket, bars: pd.DataFrame) -> N
     for action in any_market.actions:
         assert action.base_ratio == Fraction(action.base_price, action.previous_close)
         market = Market(markets[action.symbol, action.ex_date])
-        mechanical = round_up_to_tick(
-            ceil(action.previous_close / action.share_ratio), market, action.ex_date
-        )
+        mechanical = round_up_to_tick(ceil(action.previous_close / action.share_ratio), market, action.ex_date)
         if action.kind is ActionKind.RIGHTS_ISSUE:
             assert mechanical < action.base_price < action.previous_close
         else:
@@ -136,9 +130,7 @@ def test_base_of_an_action(any_market: SimulatedMarket, bars: pd.DataFrame) -> N
         assert (action.kind is ActionKind.REVERSE_SPLIT) == (action.base_price > action.previous_close)
 
 
-def test_share_counts_move_only_by_an_action_on_its_session(
-    any_market: SimulatedMarket, bars: pd.DataFrame
-) -> None:
+def test_share_counts_move_only_by_an_action_on_its_session(any_market: SimulatedMarket, bars: pd.DataFrame) -> None:
     last = any_market.sessions[-1]
     ratios = {
         (action.symbol, action.shares_effective_session): action.share_ratio
@@ -215,9 +207,7 @@ def test_preferred_shares_follow_their_common_share(any_market: SimulatedMarket)
             instruments[common].listed,
             instruments[common].delisted,
         )
-        assert [name for _, name in instruments[symbol].names] == [
-            name + "우" for _, name in instruments[common].names
-        ]
+        assert [name for _, name in instruments[symbol].names] == [name + "우" for _, name in instruments[common].names]
 
 
 def test_konex_and_global_start_on_their_dates(any_market: SimulatedMarket, bars: pd.DataFrame) -> None:
@@ -236,11 +226,7 @@ def test_everything_promised_happens(market: SimulatedMarket) -> None:
     assert any(instrument.delisted for instrument in instruments)
     assert any(len(instrument.names) > 1 for instrument in instruments)
     assert any(instrument.symbol[4].isalpha() for instrument in instruments)
-    moves = {
-        (before, after)
-        for instrument in instruments
-        for (_, before), (_, after) in pairwise(instrument.markets)
-    }
+    moves = {(before, after) for instrument in instruments for (_, before), (_, after) in pairwise(instrument.markets)}
     assert {(Market.KONEX, Market.KOSDAQ), (Market.KOSDAQ, Market.KOSPI)} <= moves
 
 

@@ -74,9 +74,7 @@ def test_a_python_without_venv_names_the_package_to_install(bootstrap: ModuleTyp
 
 
 @pytest.mark.parametrize("changed", ["requirements.txt", "pyproject.toml"])
-def test_a_second_run_does_nothing_until_something_changes(
-    bootstrap: ModuleType, tmp_path: Path, changed: str
-) -> None:
+def test_a_second_run_does_nothing_until_something_changes(bootstrap: ModuleType, tmp_path: Path, changed: str) -> None:
     assert not bootstrap.is_current(None)
     bootstrap.STAMP.write_text(bootstrap.fingerprint())
     assert bootstrap.is_current(None)

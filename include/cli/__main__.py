@@ -1,0 +1,5 @@
+"""``python -m include.cli`` is ``krxw``."""
+
+from include.cli.main import app
+
+app()

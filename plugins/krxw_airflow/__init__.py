@@ -1,0 +1,1 @@
+"""What the warehouse adds to Airflow, and what its DAGs share."""

@@ -1,0 +1,33 @@
+"""The datasets as Airflow assets. A session is a partition, its ISO date the key.
+
+The registry itself imports Arrow, which no DAG file may do while it is parsed. So names come from the
+names of its modules; ``tests/plugins/test_assets.py`` holds them against the registry.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+
+from airflow.sdk import Asset
+
+import include.datasets
+
+
+@cache
+def dataset_names() -> tuple[str, ...]:
+    """Names of the registry's datasets, in alphabetical order."""
+    modules = (module.name for module in pkgutil.iter_modules(include.datasets.__path__))
+    return tuple(sorted(name for name in modules if name != "registry"))
+
+
+@cache
+def dataset_asset(dataset: str) -> Asset:
+    """The asset of ``dataset``'s fact table.
+
+    Raises:
+        LookupError: the registry has no such dataset.
+    """
+    if dataset not in dataset_names():
+        raise LookupError(f"no dataset is called {dataset!r}; there are: {', '.join(dataset_names())}")
+    return Asset(name=dataset, uri=f"krxw://warehouse/market/{dataset}")

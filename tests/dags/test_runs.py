@@ -1,0 +1,161 @@
+"""Every DAG run by ``dag.test()`` against a real warehouse, fed by the simulated exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from include.market.calendar import KST
+from include.platform.postgres import PostgresServer
+from include.simulator.faults import Fault, FaultKind
+from include.simulator.krx_open_api import KrxOpenApiServer
+from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
+from include.simulator.market import SCHEMA, SimulatedMarket
+from include.warehouse.migrations import migrate
+
+KEY = "key-of-the-simulated-service"
+FIRST, LAST_OF_FILES = date(2024, 11, 1), date(2025, 2, 25)
+NEXT, SATURDAY = date(2025, 2, 26), date(2025, 3, 1)
+MARKETS = 3  # calls that one session takes
+COMPARED = [name for name in SCHEMA.names if name not in {"name", "section"}]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What became of the DAGs run, in order."""
+
+    backfill: dict[str, Any]
+    spoilt: dict[str, Any]
+    healed: dict[str, Any]
+    closed_day: dict[str, Any]
+    adjustments: dict[str, Any]
+    cold_storage: dict[str, Any]
+    queued: list[list[str]]
+    log: str
+
+
+@pytest.fixture(scope="module")
+def market() -> SimulatedMarket:
+    return SimulatedMarket(seed=7, symbols=150, first=FIRST, last=date(2025, 2, 28))
+
+
+@pytest.fixture(scope="module")
+def service(market: SimulatedMarket) -> Iterator[KrxOpenApiServer]:
+    with KrxOpenApiServer(market, KEY, now=lambda: datetime(2025, 3, 5, tzinfo=KST)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def warehouse_dsn(postgres_server: PostgresServer) -> Iterator[str]:
+    dsn = postgres_server.create_database("warehouse_of_dags")
+    migrate(dsn)
+    yield dsn
+    postgres_server.drop_database("warehouse_of_dags")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def story(
+    market: SimulatedMarket,
+    service: KrxOpenApiServer,
+    warehouse_dsn: str,
+    home: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    run_dags: Callable[..., Any],
+) -> Story:
+    files = tmp_path_factory.mktemp("marcap")
+    write_marcap_years(market, files, FileFormat.PARQUET, Vintage.V2026)
+    environment = {
+        "KRXW_HOME": str(home),
+        "KRXW_WAREHOUSE_DSN": warehouse_dsn,
+        "KRXW_KRX_OPENAPI_URL": service.base_url,
+        "KRXW_KRX_OPENAPI_KEY": KEY,
+    }
+    past = {"first": str(FIRST), "last": str(LAST_OF_FILES), "source": "marcap", "path": str(files)}
+    service.faults.add(Fault("*", FaultKind.MAINTENANCE_HTML, times=MARKETS))
+    result = run_dags(
+        [
+            ("backfill", past),
+            ("daily_bars", {"session": str(NEXT)}),
+            ("daily_bars", {"session": str(NEXT)}),
+            ("daily_bars", {"session": str(SATURDAY)}),
+            ("adjustments", {}),
+            ("cold_storage", {}),
+        ],
+        environment,
+    )
+    return Story(*result["runs"], queued=result["queued"], log=result["log"])
+
+
+def fetch(dsn: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(query).fetchall()
+
+
+def rows_of(table: pa.Table, names: Sequence[str]) -> list[tuple[Any, ...]]:
+    return sorted(zip(*(table[name].to_pylist() for name in names), strict=True))
+
+
+def test_backfill_loads_year_by_year_and_announces_the_latest_session(story: Story) -> None:
+    assert story.backfill["state"] == "success", story.log
+    assert set(story.backfill["tasks"]) == {"plan", "load[0]", "load[1]", "summarise", "announce_daily_bar"}
+    assert set(story.backfill["tasks"].values()) == {"success"}
+    assert story.backfill["announced"] == [["daily_bar", str(LAST_OF_FILES)]]
+
+
+def test_a_maintenance_page_fails_the_run_and_announces_nothing(story: Story) -> None:
+    assert (story.spoilt["state"], story.spoilt["tasks"]) == ("failed", {"ingest": "failed"})
+    assert story.spoilt["announced"] == []
+
+
+def test_the_session_is_collected_and_announced_once_the_source_is_back(story: Story) -> None:
+    assert (story.healed["state"], story.healed["tasks"]) == ("success", {"ingest": "success"}), story.log
+    assert story.healed["announced"] == [["daily_bar", str(NEXT)]]
+
+
+def test_the_maintenance_page_left_an_alarm_that_closed_with_its_session(story: Story, warehouse_dsn: str) -> None:
+    alarms = fetch(warehouse_dsn, "SELECT dataset, session, kind, closed_at IS NOT NULL FROM ops.alarm")
+    assert alarms == [("daily_bar", NEXT, "malformed", True)]
+
+
+def test_a_closed_day_is_skipped_and_announces_nothing(story: Story) -> None:
+    assert (story.closed_day["state"], story.closed_day["tasks"]) == ("success", {"ingest": "skipped"})
+    assert story.closed_day["announced"] == []
+
+
+def test_each_announced_session_queues_adjustments_for_it(story: Story) -> None:
+    assert story.queued == [["adjustments", str(LAST_OF_FILES)], ["adjustments", str(NEXT)]]
+
+
+def test_adjustments_and_cold_storage_succeed(story: Story) -> None:
+    assert story.adjustments["state"] == "success", story.log
+    assert story.cold_storage["tasks"] == {"daily_bar.export": "success", "daily_bar.verify": "success"}, story.log
+
+
+def test_the_warehouse_holds_what_the_exchange_published(
+    story: Story, market: SimulatedMarket, warehouse_dsn: str
+) -> None:
+    columns = ", ".join(f'"{name}"' for name in COMPARED)
+    loaded = sorted(fetch(warehouse_dsn, f"SELECT {columns} FROM market.daily_bar"))
+    published = pa.concat_tables(market.session_table(session) for session in market.sessions if session <= NEXT)
+    assert loaded == rows_of(published, COMPARED)
+
+
+def test_cold_storage_holds_every_row_that_was_loaded_by_then(
+    story: Story, market: SimulatedMarket, home: Path
+) -> None:
+    stored = pq.read_table(home / "cold" / "dataset=daily_bar", columns=["symbol", "session"])
+    published = pa.concat_tables(market.session_table(session) for session in market.sessions if session <= NEXT)
+    assert rows_of(stored, ["symbol", "session"]) == rows_of(published, ["symbol", "session"])
