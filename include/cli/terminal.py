@@ -18,6 +18,7 @@ from include.pipeline.landing import LandingError
 from include.platform.errors import PlatformError
 from include.settings import NoWarehouseError
 from include.warehouse.connection import WarehouseUnreachableError
+from include.warehouse.fingerprint import UnknownTableError
 from include.warehouse.migrations import MigrationChangedError
 
 console = Console()
@@ -33,6 +34,7 @@ _EXPLAINED = (
     SourceNotConfiguredError,
     UnknownDatasetError,
     UnknownSourceError,
+    UnknownTableError,
     WarehouseUnreachableError,
     psycopg.Error,
 )

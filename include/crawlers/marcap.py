@@ -162,21 +162,21 @@ def _bars(published: pa.RecordBatch, name: str) -> pa.Table:
     columns |= {ours: _whole(published[theirs], theirs, name) for ours, theirs in _NUMBERS.items()}
     columns["session"] = published[_DAY].cast(pa.date32())
     columns["base_price"] = pc.subtract(columns["close"], columns["change"])
-    columns["venue"] = pa.array(["KRX"]).take(pa.array([0] * published.num_rows, pa.int8()))
+    columns["venue"] = pa.repeat("KRX", published.num_rows)
     columns["halted"] = daily_bar.halted(columns["open"], columns["high"], columns["low"], columns["fluctuation_code"])
     schema = daily_bar.DATASET.parsed_schema
     return pa.table({column: columns[column] for column in schema.names}).cast(schema)
 
 
 def _text(column: pa.Array) -> pa.Array:
-    return pc.fill_null(column.cast(pa.string()), "")
+    return pc.fill_null(column.cast(pa.string()), "") if column.null_count else column.cast(pa.string())
 
 
 def _whole(column: pa.Array, field: str, name: str) -> pa.Array:
     """Whole numbers, exactly: a fraction, or a float too large to be exact, is refused."""
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = column.cast(pa.float64())
-    if pa.types.is_floating(column.type):
+    if pa.types.is_floating(column.type) and pc.any(pc.is_nan(column)).as_py():
         column = pc.if_else(pc.is_nan(column), None, column)
     try:
         return column.cast(pa.int64())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import date, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
 
 import duckdb
 import psycopg
@@ -42,30 +43,22 @@ def commit_chunk(
     Raises:
         SuiteDisagreesError: see there.
     """
-    with connect(dsn, "etl") as connection:
-        calendar, baseline = _surroundings(connection, dataset, prepared)
-    refusals = refuse_sessions(prepared.rows, baseline, dataset, set(calendar["session"].to_pylist()))
-    rows = _mark_refused(prepared.rows, refusals)
-    rejected = rows.filter(pc.is_valid(rows["violated_rule"]))
-    clean = rows.filter(pc.is_null(rows["violated_rule"])) if rejected.num_rows else rows
-    refusals |= _missing(prepared, calendar, complete=complete)
-
-    suite = run_suite(dsn, dataset, staging.stage(dsn, dataset, batch_id, rows), batch_id)
-    if rejected.num_rows == 0 and not suite.success:
-        raise SuiteDisagreesError(
-            f"the expectation suite of {dataset.name} failed on batch {batch_id} though every row passed the rules: "
-            + "; ".join(f"{result.expectation} {result.target}" for result in suite.results if not result.success)
-        )
-
-    with connect(dsn, "etl") as connection:
-        counts = _load(connection, dataset, source, batch_id, prepared, clean, rejected)
-        if clean.num_rows and dataset.parsed_only:
-            record_observations(connection, observation_runs(clean, calendar))
-        per_session = _rows_per_session(clean)
-        ledger.record_refused(connection, dataset, source, batch_id, refusals)
+    judged = _judge(dsn, dataset, prepared, complete=complete)
+    table = staging.stage(dsn, dataset, batch_id, judged.rows)
+    # The suite reads the staging table while the load does; nothing is committed before it has passed.
+    with ThreadPoolExecutor(max_workers=2) as beside, connect(dsn, "etl") as connection:
+        checking = beside.submit(run_suite, dsn, dataset, table, batch_id)
+        observing = beside.submit(observation_runs, judged.clean, judged.calendar)
+        counts = _load(connection, dataset, source, batch_id, prepared.fetched_at, judged)
+        if dataset.parsed_only:
+            record_observations(connection, observing.result())
+        per_session = _rows_per_session(judged.clean)
+        ledger.record_refused(connection, dataset, source, batch_id, judged.refusals)
         ledger.record_loaded(connection, dataset, source, batch_id, per_session)
+        suite = checking.result()
+        _require_agreement(suite, judged, dataset, batch_id)
         store_results(connection, batch_id, suite)
-        status = _status(counts, clean)
+        status = _status(counts, judged.clean)
         ledger.close_batch(connection, batch_id, status, counts, prepared.landing_keys, prepared.fetched_at)
         staging.drop(connection, dataset, batch_id)
     report = BatchReport(
@@ -76,10 +69,45 @@ def commit_chunk(
         last=prepared.chunk.last,
         status=status,
         sessions=tuple(sorted(per_session)),
-        refused={day: f"{refusal.outcome}: {refusal.reason}" for day, refusal in refusals.items()},
+        refused={day: f"{refusal.outcome}: {refusal.reason}" for day, refusal in judged.refusals.items()},
         **asdict(counts),
     )
     return report, suite
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A chunk's rows, all of them and split by whether they may load; why sessions may not; the calendar over them."""
+
+    rows: pa.Table
+    clean: pa.Table
+    rejected: pa.Table
+    refusals: Mapping[date, Refusal]
+    calendar: pa.Table
+
+
+def _judge(dsn: str, dataset: Dataset, prepared: PreparedChunk, *, complete: bool) -> _Judged:
+    with connect(dsn, "etl") as connection:
+        calendar, baseline = _surroundings(connection, dataset, prepared)
+    refusals = refuse_sessions(prepared.rows, baseline, dataset, set(calendar["session"].to_pylist()))
+    rows = _mark_refused(prepared.rows, refusals)
+    rejected = rows.filter(pc.is_valid(rows["violated_rule"]))
+    return _Judged(
+        rows=rows,
+        clean=rows.filter(pc.is_null(rows["violated_rule"])) if rejected.num_rows else rows,
+        rejected=rejected,
+        refusals=refusals | _missing(prepared, calendar, complete=complete),
+        calendar=calendar,
+    )
+
+
+def _require_agreement(suite: SuiteReport, judged: _Judged, dataset: Dataset, batch_id: int) -> None:
+    if suite.success or judged.rejected.num_rows:
+        return
+    failed = "; ".join(f"{result.expectation} {result.target}" for result in suite.results if not result.success)
+    raise SuiteDisagreesError(
+        f"the suite of {dataset.name} failed on batch {batch_id} though every row passed the rules: {failed}"
+    )
 
 
 def _load(
@@ -87,15 +115,15 @@ def _load(
     dataset: Dataset,
     source: str,
     batch_id: int,
-    prepared: PreparedChunk,
-    clean: pa.Table,
-    rejected: pa.Table,
+    fetched_at: datetime,
+    judged: _Judged,
 ) -> RowCounts:
+    clean, rejected = judged.clean, judged.rejected
     quarantine(connection, dataset, source, batch_id, rejected)
     inserted = updated = 0
     if clean.num_rows:
         days = pc.min_max(clean["session"]).as_py()
-        loaded = load_staged(connection, dataset, source, batch_id, (days["min"], days["max"]), prepared.fetched_at)
+        loaded = load_staged(connection, dataset, source, batch_id, (days["min"], days["max"]), fetched_at)
         inserted, updated = loaded.inserted, loaded.updated
     return RowCounts(
         rows_published=clean.num_rows + rejected.num_rows,

@@ -23,7 +23,7 @@ from include.pipeline.prepare import PreparedChunk, prepare_chunk
 from include.pipeline.report import BatchReport
 from include.quality.data_docs import write_data_docs
 from include.quality.session_rules import Refusal
-from include.quality.validate import SuiteReport
+from include.quality.validate import SuiteReport, prepare_great_expectations
 from include.settings import Settings
 from include.warehouse.calendar import calendar_between
 from include.warehouse.connection import connect
@@ -212,6 +212,7 @@ def _prefetched(job: _Job, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, Fut
     """Each chunk with its preparation, which runs in the background while the one before is loaded."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare") as background:
         following = background.submit(job.prepare, chunks[0])
+        prepare_great_expectations()  # seconds of importing, best spent while the first chunk is read
         for place, chunk in enumerate(chunks):
             current = following
             if place + 1 < len(chunks):

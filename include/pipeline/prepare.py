@@ -42,9 +42,8 @@ def prepare_chunk(
         SourceNotConfiguredError: see ``Crawler.fetch``.
     """
     landed = [zone.land(dataset.name, source, body) for body in crawler.fetch(chunk, transport, environment)]
-    marked = mark_violations(crawler.parse([kept.body for kept in landed], chunk), dataset)
     # In order of key the load fills the fact table's index from left to right.
-    rows = marked.sort_by([(name, "ascending") for name in dataset.key])
+    rows = mark_violations(crawler.parse([kept.body for kept in landed], chunk), dataset)
     return PreparedChunk(
         chunk=chunk,
         rows=rows,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,22 +15,33 @@ DUPLICATE_KEY = "duplicate_key"
 
 
 def mark_violations(rows: pa.Table, dataset: Dataset) -> pa.Table:
-    """``rows`` with two columns more: ``row_number`` (from 1, as published) and ``violated_rule``.
+    """``rows`` in order of key, with two columns more: ``row_number`` (from 1, as published) and ``violated_rule``.
 
     ``violated_rule`` is null for a row that may load, else the first rule broken: a missing value, the
     dataset's own rules in order, then duplicates. Of identical copies one may load; where copies of one key
     differ nobody knows which is right, and none may.
     """
+    numbered = rows.append_column("row_number", pa.array(np.arange(1, rows.num_rows + 1)))
+    ordered = numbered.sort_by([(name, "ascending") for name in dataset.key])
     with duckdb.connect() as database:
         # Documented: the order of the rows registered is the order of the rows selected.
         database.execute("SET preserve_insertion_order = true")
-        numbered = rows.append_column("row_number", pa.array(range(1, rows.num_rows + 1), pa.int64()))
-        database.register("published", numbered)
+        database.register("published", ordered)
         rules = database.sql(f"SELECT {_first_violation(dataset)} AS rule FROM published").to_arrow_table()["rule"]
-        marked = numbered.append_column("violated_rule", rules.cast(pa.string()))
+        marked = ordered.append_column("violated_rule", rules.cast(pa.string()))
+        if not _has_neighbours_alike(ordered.select(dataset.key)):
+            return marked
         database.register("marked", marked)
         duplicates = database.sql(_duplicates(dataset)).to_arrow_table()
-    return _with_duplicates(marked, duplicates) if duplicates.num_rows else marked
+    return _with_duplicates(marked, duplicates)
+
+
+def _has_neighbours_alike(keys: pa.Table) -> bool:
+    """Whether two rows in a row are equal: in order of key, any two with the same one are."""
+    alike = pa.array(np.ones(max(keys.num_rows - 1, 0), np.bool_))
+    for column in keys.combine_chunks().columns:
+        alike = pc.and_(alike, pc.equal(column[1:], column[:-1]).fill_null(False))
+    return bool(pc.any(alike).as_py())
 
 
 def _with_duplicates(marked: pa.Table, duplicates: pa.Table) -> pa.Table:

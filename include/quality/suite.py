@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
 from great_expectations.core import ExpectationSuite
 from great_expectations.core.result_format import ResultFormat
 from great_expectations.expectations.core.expect_column_values_to_be_between import ExpectColumnValuesToBeBetween
@@ -24,15 +23,11 @@ from sqlalchemy.dialects.postgresql.base import ischema_names
 from include.datasets.registry import Column, Dataset
 from include.outcomes import CoverageDrop, Malformed, NotASession, NotPublished
 from include.quality.row_rules import DUPLICATE_KEY, DUPLICATE_ROW, MISSING_VALUE
+from include.warehouse.staging import staged_columns
 
 # What the checks add to a dataset's columns in staging; see include/quality/row_rules.py.
 ROW_NUMBER = "row_number"
 VIOLATED_RULE = "violated_rule"
-_MARKS = (
-    Column(ROW_NUMBER, pa.int64(), "Place of the row in what the source published, from 1"),
-    Column(VIOLATED_RULE, pa.string(), "First rule the row broke; null if it may load", nullable=True),
-)
-
 # Great Expectations bundles the counts of all such expectations into one query. Any richer format adds a
 # scan of the table for each; run_suite asks for more only of those that fail.
 _COUNTS_ONLY = ResultFormat.BOOLEAN_ONLY
@@ -69,7 +64,7 @@ def column_expectations(dataset: Dataset) -> list[Expectation]:
     """That the table has the dataset's columns, in order, and what the row rules add."""
     return [
         ExpectTableColumnsToMatchOrderedList(
-            column_list=[column.name for column in _staged(dataset)],
+            column_list=[column.name for column in staged_columns(dataset)],
             notes="The dataset's columns, then what the row rules add",
         )
     ]
@@ -83,7 +78,7 @@ def type_expectations(dataset: Dataset) -> list[Expectation]:
             type_=ischema_names[column.postgres_type].__name__,
             notes=_notes(column),
         )
-        for column in _staged(dataset)
+        for column in staged_columns(dataset)
     ]
 
 
@@ -137,10 +132,6 @@ def _rule_expectation(name: str, meaning: str, notes: str) -> Expectation:
         notes=notes,
         meta={"rule": name},
     )
-
-
-def _staged(dataset: Dataset) -> tuple[Column, ...]:
-    return (*dataset.columns, *_MARKS)
 
 
 def _notes(column: Column) -> str:

@@ -114,7 +114,7 @@ def store_results(connection: psycopg.Connection, batch_id: int, report: SuiteRe
 
 
 @cache
-def _prepare_great_expectations() -> None:
+def prepare_great_expectations() -> None:
     """Its functions want a current context; this one lives in memory and reports to nobody."""
     import great_expectations
 
@@ -128,7 +128,7 @@ def _validator(connection: psycopg.Connection, staging_table: str) -> Validator:
     from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
     from great_expectations.validator.validator import Validator
 
-    _prepare_great_expectations()
+    prepare_great_expectations()
     # Great Expectations gets a connection, never its string: what it writes cannot hold a secret.
     database = sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: connection, poolclass=sqlalchemy.StaticPool

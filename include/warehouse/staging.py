@@ -19,6 +19,11 @@ _MARKS = (
 )
 
 
+def staged_columns(dataset: Dataset) -> tuple[Column, ...]:
+    """The columns of the dataset's staging tables: its own, then what the checks add."""
+    return (*dataset.columns, *_MARKS)
+
+
 def table_name(dataset: Dataset, batch_id: int) -> str:
     """The staging table of a batch, without its schema."""
     return f"{dataset.name}_{batch_id}"
@@ -30,7 +35,7 @@ def stage(dsn: str, dataset: Dataset, batch_id: int, rows: pa.Table) -> str:
     ``rows`` holds at least the dataset's columns, ``row_number`` and ``violated_rule``.
     """
     name = table_name(dataset, batch_id)
-    columns = (*dataset.columns, *_MARKS)
+    columns = staged_columns(dataset)
     definition = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.postgres_type)) for column in columns
     )
@@ -38,6 +43,7 @@ def stage(dsn: str, dataset: Dataset, batch_id: int, rows: pa.Table) -> str:
         connection.execute(sql.SQL("CREATE UNLOGGED TABLE {} ({})").format(sql.Identifier(SCHEMA, name), definition))
     with dbapi.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("SET ROLE etl")
+        cursor.execute("SET client_encoding = 'UTF8'")  # Arrow's text is, whatever the database prefers
         cursor.adbc_ingest(name, rows.select([column.name for column in columns]), mode="append", db_schema_name=SCHEMA)
         connection.commit()
     return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +40,7 @@ def test_intervals_follow_each_other_without_gap_from_the_beginning(chain: dict[
     events = [Event("900010", session, factor) for session, factor in sorted(chain.items())]
     intervals = sorted(factor_intervals(events), key=lambda interval: interval.first_session)
     assert intervals[0].first_session == BEGINNING
-    for earlier, later in zip(intervals, intervals[1:], strict=False):
+    for earlier, later in pairwise(intervals):
         assert later.first_session == earlier.last_session + timedelta(days=1)
     assert intervals[-1].last_session == max(chain) - timedelta(days=1)
 

@@ -85,7 +85,21 @@ def test_real_rows_read_back_as_published(settings: Settings, warehouse: str, sa
     from include.crawlers.source import Chunk
 
     _load(settings, samples / "marcap")
-    columns = ["symbol", "session", "open", "high", "low", "close", "volume", "value_krw", "market_cap_krw", "listed_shares", "change", "fluctuation_code", "market"]
+    columns = [
+        "symbol",
+        "session",
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume",
+        "value_krw",
+        "market_cap_krw",
+        "listed_shares",
+        "change",
+        "fluctuation_code",
+        "market",
+    ]
     read_back = _fetch(
         warehouse, f'SELECT {", ".join(columns)} FROM market.daily_bar ORDER BY session, symbol COLLATE "C"'
     )

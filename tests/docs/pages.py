@@ -1,7 +1,8 @@
 """Reads the documentation: its pages, the links in them, and the blocks a reader is meant to run.
 
 A fenced block with ``run`` after its language is run by the tests, in the order of its page. ``text output`` right
-after it is what it printed, to the letter but for spaces at the ends of lines. ``sh run background`` is left running.
+after it is what it printed, to the letter but for spaces at the ends of lines. ``sh run background`` is left running;
+SQL goes to psql with the address the page has put into ``DSN``.
 """
 
 from __future__ import annotations

@@ -40,28 +40,47 @@ def marcap(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def filled_home(marcap: Path) -> Iterator[Path]:
+    """A platform's folder, filled and stopped: to be copied, which is much faster than filling one per page."""
+    with open_temporary_folder() as folder:
+        home = folder / "krxw"
+        environment = _environment(home, marcap)
+        try:
+            for command in ("up --no-airflow", f"backfill daily_bar --source marcap --path {marcap}", "export", "down"):
+                _krxw(environment, command)
+            yield home
+        finally:
+            _remove_platform(environment)
+
+
 @pytest.fixture
-def reader(marcap: Path, postgres_engine: object) -> Iterator[dict[str, str]]:
+def reader(filled_home: Path, marcap: Path) -> Iterator[dict[str, str]]:
     """The environment of a reader: a platform that is up and filled, and this project's programs on the path."""
     with open_temporary_folder() as folder:
-        programs = [Path(sys.executable).parent, _client_programs()]
-        environment = {
-            "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
-            "HOME": str(marcap.parent),
-            "PYTHONPATH": str(PROJECT_ROOT),
-            "KRXW_HOME": str(folder / "krxw"),
-            "KRXW_POSTGRES_PORT": str(free_port()),
-            "COLUMNS": "200",
-            "LC_ALL": "C.UTF-8",
-            "PGCONNECT_TIMEOUT": "10",
-        }
+        home = folder / "krxw"
+        environment = _environment(home, marcap)
+        practice = environment | {"KRXW_HOME": f"{environment['HOME']}/krxw-practice"}
         try:
-            for command in ("up --no-airflow", f"backfill daily_bar --source marcap --path {marcap}", "export"):
-                _krxw(environment, command)
+            # Not shutil: what the database's account owns stays its own.
+            subprocess.run(["cp", "-a", str(filled_home), str(home)], check=True)
+            _krxw(environment, "up --no-airflow")
             yield environment
         finally:
-            _krxw(environment, "down --remove-data")
-            remove_folder(folder / "krxw")
+            _remove_platform(environment)
+            _remove_platform(practice)
+
+
+def _environment(home: Path, marcap: Path) -> dict[str, str]:
+    programs = [Path(sys.executable).parent, _client_programs()]
+    return {
+        "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
+        "HOME": str(marcap.parent),
+        "PYTHONPATH": str(PROJECT_ROOT),
+        "KRXW_HOME": str(home),
+        "COLUMNS": "200",
+        "LC_ALL": "C.UTF-8",
+    }
 
 
 def _client_programs() -> Path:
@@ -100,6 +119,13 @@ def test_a_page_does_what_it_says(page: Path, reader: dict[str, str], tmp_path: 
             assert _lines(shown) == _lines(block.output), f"{where}: prints something else"
 
 
+def _remove_platform(environment: dict[str, str]) -> None:
+    home = Path(environment["KRXW_HOME"])
+    if home.exists():
+        _krxw(environment, "down --remove-data")
+        remove_folder(home)
+
+
 def _script(blocks: Sequence[Block], out: Path) -> str:
     """All blocks as one shell's work, so that what one sets the next one has."""
     port = str(free_port())
@@ -112,7 +138,7 @@ def _script(blocks: Sequence[Block], out: Path) -> str:
             continue
         command = {
             "sh": text,
-            "sql": f"krxw query {shlex.quote(text)}\n",
+            "sql": f'psql --no-psqlrc "$DSN" -c {shlex.quote(text)}\n',
             "python": f"python - <<'END_OF_PYTHON'\n{text}END_OF_PYTHON\n",
         }[block.language]
         # Not in a subshell: `export` and `cd` of a block hold for those after it. A failure in it ends the page.

@@ -34,7 +34,7 @@ BAR = {
 
 def _marks(*rows: dict[str, object]) -> list[str | None]:
     table = pa.Table.from_pylist(list(rows), schema=DATASET.parsed_schema)
-    return mark_violations(table, DATASET)["violated_rule"].to_pylist()
+    return mark_violations(table, DATASET).sort_by("row_number")["violated_rule"].to_pylist()
 
 
 BROKEN = [

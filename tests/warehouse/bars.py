@@ -21,7 +21,7 @@ _SCHEMA = pa.schema([(column.name, column.type) for column in DAILY_BAR.table_co
 
 def made_up_bars() -> pa.Table:
     """3,600 rows over three years, the same at every call, in an order that sorts nothing."""
-    chance = random.Random(20240103)  # noqa: S311
+    chance = random.Random(20240103)
     rows = [_bar(symbol, session, chance) for session in SESSIONS for symbol in SYMBOLS]
     return shuffled(pa.Table.from_pylist(rows, schema=_SCHEMA), seed=1)
 
@@ -29,7 +29,7 @@ def made_up_bars() -> pa.Table:
 def shuffled(rows: pa.Table, seed: int) -> pa.Table:
     """``rows`` in another order."""
     order = list(range(rows.num_rows))
-    random.Random(seed).shuffle(order)  # noqa: S311
+    random.Random(seed).shuffle(order)
     return rows.take(order)
 
 
