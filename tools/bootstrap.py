@@ -198,9 +198,7 @@ def installed_uv() -> "str | None":
     uv = VENV / "bin" / "uv"
     if not uv.is_file():
         return None
-    return subprocess.run(
-        [str(uv), "--version"], stdout=subprocess.PIPE, universal_newlines=True
-    ).stdout.split()[1]
+    return subprocess.run([str(uv), "--version"], stdout=subprocess.PIPE, universal_newlines=True).stdout.split()[1]
 
 
 def sync() -> None:

@@ -1,0 +1,140 @@
+"""``make demo``: a warehouse full of a simulated market, filled by a real Airflow, and what to look at in it.
+
+The demo leaves a system at work: Airflow goes on collecting each session of the exchange's calendar from the
+simulated source. ``make down`` stops it. Run again, the demo takes up what is there.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+
+import typer
+from psycopg import sql
+from rich.console import Console
+from rich.status import Status
+
+from include.cli.terminal import plain_errors
+from include.market.calendar import KST, previous_session
+from include.platform.airflow import airflow_status, stop_airflow
+from include.platform.airflow_client import AirflowClient
+from include.platform.errors import PlatformError
+from include.platform.local import WAREHOUSE, start_airflow_here, start_database
+from include.settings import Settings, load_settings
+from include.warehouse.connection import connect
+from tools.demo_report import landed_table, split_table, what_next
+from tools.demo_runs import follow_run, next_run, run_ids, start_run
+from tools.demo_source import FIRST, SYMBOLS, marcap_folder, start_source, write_history
+
+DAGS = ("adjustments", "backfill", "daily_bars", "cold_storage")
+MARK = "krx-warehouse: the demo's simulated market"
+
+console = Console()
+
+
+class DemoError(PlatformError):
+    """The demo cannot go on; the message says why and what to do."""
+
+
+def main() -> None:
+    """Fill a local warehouse with a simulated market, under a real Airflow."""
+    began = time.monotonic()
+    settings = load_settings()
+    now = datetime.now(KST)
+    with ThreadPoolExecutor(1) as background:
+        history = background.submit(write_history, settings, previous_session(now.date() + timedelta(days=1)))
+        with _step(settings, "Start the database") as status:
+            _start_warehouse(settings, status)
+        with _step(settings, f"Start the simulated exchange of {SYMBOLS} symbols"):
+            source, is_new = start_source(settings)
+            os.environ |= source
+        with _step(settings, "Start Airflow") as status:
+            if is_new and any(airflow_status(settings).values()):
+                stop_airflow(settings)  # it would not know this source
+            endpoint = start_airflow_here(settings, report=status.update)
+            client = AirflowClient(endpoint)
+            for dag_id in DAGS:
+                client.wait_for_dag(dag_id)
+        with _step(settings, f"Write the exchange's history since {FIRST} as marcap's yearly files"):
+            market = history.result()
+
+    session = _session_to_collect(client)
+    known = {"first": str(FIRST), "last": str(previous_session(session))}
+    client.unpause("adjustments")
+    with _step(settings, f"Backfill {known['first']} to {known['last']}: DAG backfill") as status:
+        asked = known | {"source": "marcap", "path": str(marcap_folder(settings))}
+        follow_run(client, "backfill", start_run(client, "backfill", asked), status)
+    adjusted_before = run_ids(client, "adjustments")
+    with _step(settings, f"Collect the new session {session}: DAG daily_bars") as status:
+        follow_run(client, "daily_bars", start_run(client, "daily_bars", {"session": str(session)}), status)
+    with _step(settings, "Adjust for corporate actions: DAG adjustments, started by the new bars") as status:
+        follow_run(client, "adjustments", next_run(client, "adjustments", adjusted_before), status)
+    with _step(settings, "Write Parquet and read it back: DAG cold_storage") as status:
+        follow_run(client, "cold_storage", start_run(client, "cold_storage"), status)
+    with _step(settings, "Ask the warehouse"), connect(settings.warehouse_dsn, "etl") as connection:
+        truth = [action for action in market.actions if action.ex_date <= session]
+        tables = landed_table(connection, truth, now), split_table(connection, truth)
+    for table in tables:
+        console.print("", table)
+    console.print()
+    console.print(what_next(settings, endpoint, source["KRXW_KRX_OPENAPI_URL"], session), soft_wrap=True)
+    console.print(f"[green]Done[/] in {time.monotonic() - began:.0f} s.")
+
+
+@contextmanager
+def _step(settings: Settings, title: str) -> Iterator[Status]:
+    """Shows ``title`` while it runs, and then how long it took; a failure ends the demo with the step's name."""
+    began = time.monotonic()
+    with console.status(title) as status:
+        try:
+            with plain_errors():
+                yield status
+        except typer.Exit:
+            console.print(f"[red]The demo stopped at:[/] {title}")
+            console.print(
+                f"Logs: {settings.home / 'airflow'}/*.log and {settings.home / 'airflow' / 'logs'}", soft_wrap=True
+            )
+            raise
+    console.print(f"[green]✓[/] {title} [dim]{time.monotonic() - began:.1f} s[/]", highlight=False)
+
+
+def _start_warehouse(settings: Settings, status: Status) -> None:
+    """Start the database. A new one is marked as the demo's, one that holds other data is refused."""
+    if settings.dsn is not None:
+        raise DemoError(
+            "KRXW_WAREHOUSE_DSN is set, and the demo's market is made up: it is not for that warehouse. "
+            "Unset it, the demo brings a database of its own"
+        )
+    start_database(settings, report=status.update)
+    with connect(settings.warehouse_dsn) as connection:
+        [(comment, holds_data)] = connection.execute(
+            "SELECT shobj_description(oid, 'pg_database'), EXISTS (SELECT FROM ops.batch) "
+            "FROM pg_database WHERE datname = current_database()"
+        ).fetchall()
+        if holds_data and comment != MARK:
+            raise DemoError(
+                f"the warehouse in {settings.home} holds data the demo did not load, and the demo's market is "
+                "made up. Keep the two apart: KRXW_HOME=<another folder> make demo"
+            )
+        mark = sql.SQL("COMMENT ON DATABASE {} IS {}")
+        connection.execute(mark.format(sql.Identifier(WAREHOUSE), sql.Literal(MARK)))
+
+
+def _session_to_collect(client: AirflowClient) -> date:
+    """The session ``daily_bars`` collects once it is switched on; of one that is on, the latest it was asked for."""
+    dag = client.get("dags/daily_bars")
+    if dag["is_paused"]:
+        return _day_in_seoul(dag["next_dagrun_run_after"])
+    return max(_day_in_seoul(run["run_after"]) for run in client.runs("daily_bars") if run["run_type"] == "scheduled")
+
+
+def _day_in_seoul(moment: str) -> date:
+    return datetime.fromisoformat(moment).astimezone(KST).date()
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,117 @@
+"""What the demo shows at its end: what landed, a split, and where to go from there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import psycopg
+from rich.table import Table
+from rich.text import Text
+
+from include.platform.airflow_client import AirflowEndpoint
+from include.platform.local import local_server
+from include.settings import Settings
+from include.simulator.truth import ActionKind, CorporateAction
+
+_LANDED = """
+    SELECT (SELECT count(*) FROM mart.session_coverage WHERE dataset = 'daily_bar' AND outcome = 'loaded'),
+           (SELECT sum(rows_quarantined) FROM mart.session_coverage WHERE dataset = 'daily_bar'),
+           count(*), count(DISTINCT symbol), min(session), max(session),
+           (SELECT coalesce(sum(rows_inserted + rows_updated), 0) FROM ops.batch WHERE started_at > %(since)s)
+    FROM market.daily_bar
+"""
+_EVENTS = "SELECT symbol, session FROM mart.base_price_event WHERE status = 'applied'"
+_AROUND = """
+    SELECT raw.session, raw.close, raw.change, raw.base_price, adjusted.price_factor,
+           adjusted.close, adjusted.change_rate
+    FROM market.daily_bar AS raw JOIN mart.adjusted_daily_bar AS adjusted USING (symbol, session)
+    WHERE symbol = %(symbol)s
+      AND session IN ((SELECT session FROM market.daily_bar WHERE symbol = %(symbol)s AND session < %(day)s
+                       ORDER BY session DESC LIMIT 2)
+                      UNION ALL
+                      (SELECT session FROM market.daily_bar WHERE symbol = %(symbol)s AND session >= %(day)s
+                       ORDER BY session LIMIT 2))
+    ORDER BY session
+"""
+
+
+def landed_table(connection: psycopg.Connection, truth: Sequence[CorporateAction], since: datetime) -> Table:
+    """What is in the warehouse, what ``since`` changed, and whether ``truth`` was found and nothing else."""
+    [row] = connection.execute(_LANDED, {"since": since}).fetchall()
+    sessions, quarantined, rows, symbols, first, last, changed = row
+    found = set(connection.execute(_EVENTS).fetchall())
+    true = {(action.symbol, action.ex_date) for action in truth}
+    table = Table("What landed", "", box=None, pad_edge=False)
+    table.add_row("sessions", f"{sessions:,}  ({first} to {last})")
+    table.add_row("rows of market.daily_bar", f"{rows:,}")
+    table.add_row("rows new or corrected in this run", f"{changed:,}" if changed else "no row changed")
+    table.add_row("symbols, delisted ones included", f"{symbols:,}")
+    table.add_row("rows in quarantine", f"{quarantined:,}")
+    table.add_row(
+        "corporate actions found",
+        f"{len(found & true)} of the {len(true)} the exchange made, {len(found - true)} others",
+    )
+    return table
+
+
+def split_table(connection: psycopg.Connection, truth: Sequence[CorporateAction]) -> Table:
+    """The latest split, adjusted: two sessions before it and two from it on."""
+    split = max((action for action in truth if action.kind is ActionKind.SPLIT), key=lambda action: action.ex_date)
+    table = Table(
+        *("session", "raw close", "change", "base price", "factor", "adjusted close", "return"),
+        title=f"{split.symbol}, split {split.share_ratio}:1 on {split.ex_date}",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    around = connection.execute(_AROUND, {"symbol": split.symbol, "day": split.ex_date})
+    for session, close, change, base, factor, adjusted, rate in around:
+        table.add_row(
+            str(session),
+            *(f"{close:,}", f"{change:+,}", f"{base:,}", f"{factor:.6f}", f"{adjusted:,.2f}", f"{rate:+.2%}"),
+            style="bold" if session == split.ex_date else None,
+        )
+    return table
+
+
+def what_next(settings: Settings, endpoint: AirflowEndpoint, source_url: str, session: date) -> Text:
+    """Reports, SQL to try, how to break the source, and where the UI is."""
+    krxw = ".venv/bin/krxw"
+    psql = local_server(settings).engine.program("psql")
+    fault = '{"endpoint": "*", "kind": "partial_market"}'
+    return Text("\n").join(
+        [
+            _section(
+                "Reports",
+                f"data quality   {settings.reports / 'data_docs' / 'index.html'}",
+                f"cold storage   {settings.cold_url}/dataset=daily_bar/year={session.year}/_manifest.json",
+            ),
+            _section(
+                "Try",
+                f"{krxw} query \"SELECT * FROM mart.market_overview WHERE session = '{session}'\"",
+                f'{krxw} query "SELECT * FROM mart.base_price_event ORDER BY session DESC LIMIT 5"',
+                f"{krxw} verify",
+            ),
+            _section(
+                "Break the source: from now on it answers with half of each market",
+                f"curl -X POST {source_url}/control/fault -d '{fault}'",
+                "Trigger daily_bars in the UI: it turns red, and the bars stay as they were. The alarm:",
+                f'{psql} "$({krxw} dsn)" -c "SELECT * FROM ops.alarm WHERE closed_at IS NULL"',
+                "Mend the source and trigger again: the alarm closes itself.",
+                f"curl -X DELETE {source_url}/control/fault",
+            ),
+            _section(
+                "Airflow",
+                f"{endpoint.url}   user {endpoint.username}   password {endpoint.password}",
+                "daily_bars collects every session from now on. `make down` stops everything.",
+                "All of it is made up: before real data, `make clean`.",
+            ),
+        ]
+    )
+
+
+def _section(title: str, *lines: str) -> Text:
+    return Text.assemble((f"{title}\n", "bold"), *(f"  {line}\n" for line in lines))

@@ -1,0 +1,76 @@
+"""Follows runs of DAGs and shows how far they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.status import Status
+
+from include.platform.airflow_client import AirflowClient, AirflowError
+
+POLL_SECONDS = 0.5
+RUN_SECONDS = 600
+_ENDED = ("success", "failed")
+
+
+def follow_run(client: AirflowClient, dag_id: str, run_id: str, status: Status) -> None:
+    """Wait until the run has succeeded, showing its tasks in ``status``.
+
+    Raises:
+        AirflowError: it failed, or did not end in ``RUN_SECONDS``.
+    """
+    title = status.status
+    deadline = time.monotonic() + RUN_SECONDS
+    while _state(client, dag_id, run_id) not in _ENDED and time.monotonic() < deadline:
+        tasks = client.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=100)["task_instances"]
+        status.update(f"{title}: {_told(tasks)}")
+        time.sleep(POLL_SECONDS)
+    client.wait_for_run(dag_id, run_id, timeout=POLL_SECONDS)
+
+
+def start_run(client: AirflowClient, dag_id: str, conf: dict[str, Any] | None = None) -> str:
+    """Switch the DAG on, and return the run that its schedule then starts; without one, ask for a run with ``conf``."""
+    dag, before = client.get(f"dags/{dag_id}"), run_ids(client, dag_id)
+    client.unpause(dag_id)
+    due = dag["next_dagrun_run_after"]
+    if dag["is_paused"] and due is not None and datetime.fromisoformat(due) <= datetime.now(UTC):
+        return next_run(client, dag_id, before)
+    return client.trigger_dag(dag_id, conf)
+
+
+def run_ids(client: AirflowClient, dag_id: str) -> set[str]:
+    """The runs of the DAG so far."""
+    return {str(run["dag_run_id"]) for run in client.runs(dag_id)}
+
+
+def next_run(client: AirflowClient, dag_id: str, before: Collection[str]) -> str:
+    """Wait for a run of the DAG that is not one of ``before``, and return its id.
+
+    Raises:
+        AirflowError: none was started in ``RUN_SECONDS``.
+    """
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        started = run_ids(client, dag_id) - set(before)
+        if started:
+            return max(started)
+        time.sleep(POLL_SECONDS)
+    raise AirflowError(f"no run of {dag_id} was started in {RUN_SECONDS} s; is the scheduler well? (`krxw status`)")
+
+
+def _state(client: AirflowClient, dag_id: str, run_id: str) -> str:
+    return str(client.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+
+def _told(tasks: list[dict[str, Any]]) -> str:
+    done = sum(task["state"] == "success" for task in tasks)
+    running = [
+        task["task_id"] + (f" {task['rendered_map_index']}" if task["rendered_map_index"] else "")
+        for task in tasks
+        if task["state"] == "running"
+    ]
+    now = f", running: {', '.join(running)}" if running else ""
+    return f"{done} of {len(tasks)} tasks done{now}"
