@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from include.platform.airflow_client import AirflowEndpoint
-from include.platform.local import local_server
 from include.settings import Settings
 from include.simulator.truth import ActionKind, CorporateAction
 
@@ -80,7 +79,6 @@ def split_table(connection: psycopg.Connection, truth: Sequence[CorporateAction]
 def what_next(settings: Settings, endpoint: AirflowEndpoint, source_url: str, session: date) -> Text:
     """Reports, SQL to try, how to break the source, and where the UI is."""
     krxw = ".venv/bin/krxw"
-    psql = local_server(settings).engine.program("psql")
     fault = '{"endpoint": "*", "kind": "partial_market"}'
     return Text("\n").join(
         [
@@ -99,7 +97,7 @@ def what_next(settings: Settings, endpoint: AirflowEndpoint, source_url: str, se
                 "Break the source: from now on it answers with half of each market",
                 f"curl -X POST {source_url}/control/fault -d '{fault}'",
                 "Trigger daily_bars in the UI: it turns red, and the bars stay as they were. The alarm:",
-                f'{psql} "$({krxw} dsn)" -c "SELECT * FROM ops.alarm WHERE closed_at IS NULL"',
+                f'{krxw} query "SELECT session, kind, message FROM mart.open_alarm"',
                 "Mend the source and trigger again: the alarm closes itself.",
                 f"curl -X DELETE {source_url}/control/fault",
             ),

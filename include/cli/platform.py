@@ -68,7 +68,8 @@ def status() -> None:
     settings = load_settings()
     table = Table("", "state", "where", "version", "size", box=None, pad_edge=False)
     with _plain_errors():
-        rows = [_server_row(settings), _warehouse_row(settings), *_airflow_rows(settings)]
+        local = [_server_row(settings)] if settings.dsn is None else []
+        rows = [*local, _warehouse_row(settings), *_airflow_rows(settings)]
     for name, state, *rest in rows:
         table.add_row(name, f"[{'red' if state == 'down' else 'green'}]{state}[/]", *rest)
     console.print(table)

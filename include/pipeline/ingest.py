@@ -248,11 +248,11 @@ def _finish(
 
 
 def _record_outcome(job: _Job, chunk: Chunk, batch_id: int, outcome: CollectionOutcome) -> None:
-    """Enter an outcome that gave no rows: per session of a daily chunk, as one alarm for a longer one."""
+    """Enter an outcome that gave no rows; of a longer range one alarm, on its first session, speaks for all."""
     with connect(job.settings.warehouse_dsn, "etl") as connection:
         if chunk.first == chunk.last:
             refusal = Refusal(outcome.outcome, str(outcome))
             ledger.record_refused(connection, job.dataset, job.source, batch_id, {chunk.first: refusal})
         else:
             message = f"{job.source}, {chunk.first} to {chunk.last}: {outcome}"
-            ledger.open_alarm(connection, job.dataset, None, outcome.outcome, message, batch_id)
+            ledger.open_alarm(connection, job.dataset, chunk.first, outcome.outcome, message, batch_id)

@@ -155,7 +155,7 @@ def record_refused(
 def open_alarm(
     connection: psycopg.Connection,
     dataset: Dataset,
-    session: date | None,
+    session: date,
     kind: str,
     message: str,
     batch_id: int | None,

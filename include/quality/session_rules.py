@@ -69,8 +69,8 @@ def _refusal(
     if session.day not in calendar:
         return Refusal(
             NotASession.outcome,
-            f"{session.day} is not a session of the exchange, yet the source gave {session.rows:,} rows. If it traded, "
-            "add the day to include/market/calendar_overlay.py with its source",
+            f"{session.day} is not a session of the exchange, yet the source gave {session.rows:,} rows. If the day "
+            "did trade, the calendar is wrong: see docs/operator.md",
         )
     if session.repeated > _DUPLICATES_TOLERATED * session.rows:
         return Refusal(

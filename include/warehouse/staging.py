@@ -11,6 +11,7 @@ from include.datasets.registry import Column, Dataset
 from include.warehouse.connection import connect
 
 SCHEMA = "staging"
+_BLOCK_ROWS = 16_384
 
 # What the checks add to a dataset's own columns.
 _MARKS = (
@@ -44,7 +45,9 @@ def stage(dsn: str, dataset: Dataset, batch_id: int, rows: pa.Table) -> str:
     with dbapi.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("SET ROLE etl")
         cursor.execute("SET client_encoding = 'UTF8'")  # Arrow's text is, whatever the database prefers
-        cursor.adbc_ingest(name, rows.select([column.name for column in columns]), mode="append", db_schema_name=SCHEMA)
+        # A table goes as one block, encoded whole before a byte is sent; a reader's blocks stream.
+        blocks = rows.select([column.name for column in columns]).to_reader(max_chunksize=_BLOCK_ROWS)
+        cursor.adbc_ingest(name, blocks, mode="append", db_schema_name=SCHEMA)
         connection.commit()
     return name
 

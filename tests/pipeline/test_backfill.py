@@ -195,6 +195,9 @@ def test_a_file_that_cannot_be_read_fails_alone_and_loads_nothing_of_itself(
     assert (good.status, bad.status) == ("loaded", "failed")
     assert "truncated" in bad.error
     assert _fetch(warehouse, "SELECT max(extract(year FROM session)) FROM market.daily_bar") == [(2022,)]
-    assert _fetch(warehouse, "SELECT kind FROM ops.alarm WHERE closed_at IS NULL") == [("malformed",)]
+    open_alarms = "SELECT session, kind FROM ops.alarm WHERE closed_at IS NULL"
+    assert _fetch(warehouse, open_alarms) == [(date(2023, 1, 2), "malformed")]
     assert _fetch(warehouse, "SELECT status FROM ops.batch ORDER BY batch_id") == [("loaded",), ("failed",)]
     assert _fetch(warehouse, "SELECT tablename FROM pg_tables WHERE schemaname = 'staging'") == []
+    load()
+    assert _fetch(warehouse, open_alarms) == []

@@ -88,7 +88,7 @@ COMMENT ON COLUMN ops.quarantine.released_by IS 'Later batch that loaded the sam
 CREATE TABLE ops.alarm (
     alarm_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     dataset    text NOT NULL,
-    session    date,
+    session    date NOT NULL,
     kind       text NOT NULL,
     message    text NOT NULL,
     batch_id   bigint,
@@ -96,11 +96,11 @@ CREATE TABLE ops.alarm (
     closed_at  timestamptz,
     closed_by  bigint
 );
-CREATE UNIQUE INDEX ON ops.alarm (dataset, session, kind) NULLS NOT DISTINCT WHERE closed_at IS NULL;
+CREATE UNIQUE INDEX ON ops.alarm (dataset, session, kind) WHERE closed_at IS NULL;
 COMMENT ON TABLE ops.alarm IS 'What a person should look at; an alarm closes itself when its session is loaded';
 COMMENT ON COLUMN ops.alarm.alarm_id IS 'Identifies the alarm';
 COMMENT ON COLUMN ops.alarm.dataset IS 'Dataset of the registry';
-COMMENT ON COLUMN ops.alarm.session IS 'Session it is about; null for one about a source as a whole';
+COMMENT ON COLUMN ops.alarm.session IS 'Session it is about; of a range that could not be read, the first';
 COMMENT ON COLUMN ops.alarm.kind IS 'The typed outcome or the rule behind it';
 COMMENT ON COLUMN ops.alarm.message IS 'What happened, what was expected, and what to do';
 COMMENT ON COLUMN ops.alarm.batch_id IS 'Batch that opened it';
