@@ -45,6 +45,25 @@ def open_temporary_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+# Tests of the platform choose ports and start whole platforms: one worker runs them, one after the other.
+ON_ONE_WORKER = (
+    "tests/platform",
+    "tests/cli/test_platform.py",
+    "tests/docs",
+    "tests/dags",
+    "tests/e2e",
+    "tests/deployment",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell the workers what belongs together: the tests of a file, and all of the platform's."""
+    for item in items:
+        file = item.path.relative_to(PROJECT_ROOT).as_posix()
+        group = "platform" if file.startswith(ON_ONE_WORKER) else file
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @contextmanager
 def running_server(engine: Engine) -> Iterator[PostgresServer]:
     """A server with data of its own, as fast as it gets: what a test wrote need not survive a power cut."""

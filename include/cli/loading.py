@@ -101,4 +101,4 @@ def _conclude(reports: Sequence[BatchReport]) -> None:
     for session, why in list(refused.items())[:_SHOWN]:
         console.print(f"[yellow]{session}[/] {why}", highlight=False, soft_wrap=True)
     if len(refused) > _SHOWN:
-        console.print(f"... and {len(refused) - _SHOWN} more: krxw query \"SELECT * FROM mart.open_alarm\"")
+        console.print(f'... and {len(refused) - _SHOWN} more: krxw query "SELECT * FROM mart.open_alarm"')

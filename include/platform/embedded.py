@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -49,10 +50,15 @@ def _copied(installed: Path, copies: Path, account: Account) -> Path:
     folder = open_folder(copies, account)
     copy = folder / version(WHEEL)
     if not copy.is_dir():
-        unfinished = folder / "new"
-        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished = Path(tempfile.mkdtemp(prefix="new-", dir=folder))
+        unfinished.chmod(0o755)
         for part in (PROGRAMS, *LIBRARIES):
             if (installed / part).is_dir():
                 shutil.copytree(installed / part, unfinished / part, ignore=shutil.ignore_patterns("include"))
-        unfinished.rename(copy)
+        try:
+            unfinished.rename(copy)
+        except OSError:
+            shutil.rmtree(unfinished)
+            if not copy.is_dir():  # made meanwhile by another process
+                raise
     return copy
