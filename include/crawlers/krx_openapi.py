@@ -102,6 +102,8 @@ def _rows(body: RawBody) -> list[dict[str, str]]:
         raise Malformed(f"{where}: expected an object with the list OutBlock_1, got {str(answer)[:80]}")
     rows: list[dict[str, str]] = answer["OutBlock_1"]
     for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise Malformed(f"{where}, row {number}: expected an object, got {str(row)[:80]}")
         missing = _REQUIRED - row.keys()
         if missing:
             raise Malformed(f"{where}, row {number}: no field {', '.join(sorted(missing))}; it has {', '.join(row)}")
@@ -148,7 +150,7 @@ def _codes(columns: Mapping[str, list[Any]], day: date) -> list[int]:
 def _number(row: Mapping[str, str], field: str, place: int) -> int:
     try:
         return int(row[field])
-    except ValueError:
+    except (TypeError, ValueError):
         raise Malformed(
             f"KRX Open API, row {place} ({row['ISU_CD']}): {field} is {row[field]!r}, expected a whole number"
         ) from None

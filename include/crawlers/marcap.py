@@ -73,16 +73,18 @@ class DailyBarCrawler:
         """The file's rows within the chunk."""
         [body] = bodies
         name = body.request["file"]
-        blocks = [_bars(block, name) for block in _read(body.content, name)]
+        try:
+            blocks = [_bars(block, name) for block in _read(body.content, name)]
+        except pa.ArrowException as error:
+            raise Malformed(f"{name} cannot be read: {error}") from error
         if not sum(block.num_rows for block in blocks):
             raise Malformed(f"{name} holds a header and no rows")
         rows = pa.concat_tables(blocks)
         _require_year(rows["session"], chunk.first.year, name)
-        inside = pc.and_(
-            pc.greater_equal(rows["session"], pa.scalar(chunk.first)),
-            pc.less_equal(rows["session"], pa.scalar(chunk.last)),
+        outside = pc.or_(
+            pc.less(rows["session"], pa.scalar(chunk.first)), pc.greater(rows["session"], pa.scalar(chunk.last))
         )
-        rows = rows.filter(inside)
+        rows = rows.filter(pc.invert(pc.fill_null(outside, False)))  # a row without a day is for quarantine
         if rows.num_rows == 0:
             raise NotPublished(f"{name} holds no row from {chunk.first} to {chunk.last}")
         return rows
@@ -117,8 +119,6 @@ def _read(content: bytes, name: str) -> Iterator[pa.RecordBatch]:
         yield from _read_parquet(content, name) if name.endswith(".parquet") else _read_csv(content, name)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise Malformed(f"{name} is truncated or not gzip: {error}. Fetch the file again") from error
-    except pa.ArrowInvalid as error:
-        raise Malformed(f"{name} cannot be read: {error}") from error
 
 
 def _read_parquet(content: bytes, name: str) -> Iterator[pa.RecordBatch]:
@@ -185,7 +185,7 @@ def _whole(column: pa.Array, field: str, name: str) -> pa.Array:
 
 
 def _require_year(sessions: pa.ChunkedArray, year: int, name: str) -> None:
-    years = pc.unique(pc.year(sessions)).to_pylist()
+    years = pc.unique(pc.year(pc.drop_null(sessions))).to_pylist()
     if years != [year]:
         raise Malformed(f"{name} should hold rows of {year} and holds rows of {', '.join(map(str, sorted(years)))}")
 

@@ -174,7 +174,7 @@ def _missing(prepared: PreparedChunk, calendar: pa.Table, *, complete: bool) -> 
     """Sessions of the exchange the source should have given rows of, and did not."""
     given = set(pc.unique(prepared.rows["session"]).to_pylist()) - {None}
     first, last = prepared.chunk.first, prepared.chunk.last
-    if not complete:
+    if not complete and given:
         first, last = max(first, min(given)), min(last, max(given))
     return {
         session: Refusal(Missing.outcome, f"the source spans {session} and holds no row of it")

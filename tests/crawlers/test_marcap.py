@@ -119,6 +119,29 @@ def test_a_damaged_file_is_malformed_and_says_how(
         _parse(damage(_file(market, tmp_path)))
 
 
+@pytest.mark.parametrize(("column", "value"), [("Date", "soon"), ("Volume", "many"), ("ChangeCode", "up")])
+def test_parquet_of_the_wrong_type_is_malformed(
+    market: SimulatedMarket, tmp_path: Path, column: str, value: str
+) -> None:
+    table = pyarrow.parquet.read_table(io.BytesIO(_file(market, tmp_path, FileFormat.PARQUET)))
+    place = table.schema.get_field_index(column)
+    damaged = table.set_column(place, column, pa.array([value] * table.num_rows))
+    content = io.BytesIO()
+    pyarrow.parquet.write_table(damaged, content)
+    with pytest.raises(Malformed, match=value):
+        _parse(content.getvalue(), "marcap-2023.parquet")
+
+
+def test_a_row_without_a_day_is_kept_for_quarantine(market: SimulatedMarket, tmp_path: Path) -> None:
+    content = _file(market, tmp_path)
+    whole = _parse(content)
+    first = whole["session"][0].as_py().isoformat()
+    lines = gzip.decompress(content).decode().replace(f'"{first}"', "", 1)
+    rows = _parse(gzip.compress(lines.encode()))
+    assert rows.num_rows == whole.num_rows
+    assert rows["session"].null_count == 1
+
+
 def test_a_year_without_a_file_is_not_published(tmp_path: Path) -> None:
     with pytest.raises(NotPublished, match="no marcap file of 2023"):
         CRAWLER.fetch(YEAR, None, {"KRXW_MARCAP_PATH": str(tmp_path)})
