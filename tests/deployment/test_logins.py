@@ -71,7 +71,9 @@ def test_the_pipeline_loads_without_time_limit_and_may_query_as_an_analyst(deplo
     with connect(dsn) as connection:
         assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
     with connect(dsn, "etl") as connection:
-        connection.execute("INSERT INTO ops.alarm (dataset, kind, message) VALUES ('a', 'b', 'c')")
+        connection.execute(
+            "INSERT INTO ops.alarm (dataset, session, kind, message) VALUES ('a', '2024-01-02', 'b', 'c')"
+        )
     with connect(dsn, "analyst") as connection:
         connection.execute("SELECT FROM market.instrument")
         with pytest.raises(errors.InsufficientPrivilege):
