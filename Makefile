@@ -30,7 +30,7 @@ status: venv ## what runs, where, and how much disk it takes
 
 .PHONY: test
 test: venv ## all tests, on servers of their own
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: venv ## style, types, and which package may import which

@@ -45,23 +45,6 @@ def open_temporary_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-# Together on one worker, one after the other: tests that start whole platforms, which choose ports; and those that
-# unpack the same program.
-TOGETHER = {
-    "platform": ("tests/platform", "tests/cli/test_platform.py", "tests/docs", "tests/e2e"),
-    "deployment": ("tests/deployment",),
-}
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tell the workers what belongs together; otherwise that is a file."""
-    for item in items:
-        file = item.path.relative_to(PROJECT_ROOT).as_posix()
-        groups = [name for name, places in TOGETHER.items() if file.startswith(places)]
-        item.add_marker(pytest.mark.xdist_group(groups[0] if groups else file))
-
-
 @contextmanager
 def running_server(engine: Engine) -> Iterator[PostgresServer]:
     """A server with data of its own, as fast as it gets: what a test wrote need not survive a power cut."""

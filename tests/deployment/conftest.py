@@ -73,7 +73,11 @@ def compose_program() -> list[str]:
                 ForeignRelease("trixie", Path(folder, "apt")).unpack(["docker-compose"], Path(folder, "tree"))
             except AptError as error:
                 pytest.skip(f"no Docker Compose: {error}")
-            Path(folder, "tree").rename(kept)
+            try:
+                Path(folder, "tree").rename(kept)
+            except OSError:
+                if not kept.is_dir():  # unpacked meanwhile by another worker
+                    raise
     return [str(kept / "usr/libexec/docker/cli-plugins/docker-compose")]
 
 
