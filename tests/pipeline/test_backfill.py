@@ -85,16 +85,20 @@ def test_instruments_are_known_as_far_as_the_bars_tell(load: Load, warehouse: st
     assert sorted(held) == sorted((symbol, days[0], days[-1]) for symbol, days in seen.items())
 
 
-def test_a_corrected_row_replaces_the_first_and_the_first_is_kept(load: Load, warehouse: str, editable: Path) -> None:
-    load(editable)
-    path = editable / "marcap-2023.csv.gz"
+def _correct_a_volume(path: Path) -> int:
+    """Raise the volume of the file's first row by seven shares; returns what it was."""
     lines = _lines(path)
-    header = [name.strip('"') for name in lines[0].split(",")]
+    volume = [name.strip('"') for name in lines[0].split(",")].index("Volume")
     cells = lines[1].split(",")
-    volume = header.index("Volume")
     old = int(float(cells[volume]))
     cells[volume] = f"{old + 7}.0"
     _rewrite(path, [lines[0], ",".join(cells), *lines[2:]])
+    return old
+
+
+def test_a_corrected_row_replaces_the_first_and_the_first_is_kept(load: Load, warehouse: str, editable: Path) -> None:
+    load(editable)
+    old = _correct_a_volume(editable / "marcap-2023.csv.gz")
     [_, report] = load(editable)
     assert (report.rows_updated, report.rows_inserted) == (1, 0)
     [[kept, superseded_by]] = _fetch(warehouse, "SELECT volume, superseded_by FROM market.daily_bar_revision")
@@ -111,14 +115,16 @@ def test_an_older_fetch_does_not_undo_a_correction(load: Load, warehouse: str, e
     path = editable / "marcap-2023.csv.gz"
     original = path.read_bytes()
     load(editable)
-    lines = _lines(path)
-    _rewrite(path, [line.replace('"KOSPI"', '"KOSPI"') for line in lines[:1]] + lines[2:] + lines[1:2])
+    before = digests(warehouse)
+    _correct_a_volume(path)
     load(editable)
-    expected = digests(warehouse)
+    corrected = digests(warehouse)
+    assert corrected != before
     path.write_bytes(original)
     reports = load(editable)
     assert {report.status for report in reports} == {"unchanged"}
-    assert digests(warehouse) == expected
+    assert digests(warehouse) == corrected
+    assert _fetch(warehouse, "SELECT count(*) FROM market.daily_bar_revision") == [(1,)]
 
 
 def test_broken_rows_go_to_quarantine_whole_and_once(
