@@ -116,7 +116,7 @@ def _write_data(dsn: str, folder: PartitionFolder, dataset: Dataset, year: int) 
     schema = parquet_schema(dataset)
     content = ContentReader(dataset)
     with (
-        read_batches(dsn, sorted_rows(dataset, year)) as batches,
+        read_batches(dsn, sorted_rows(dataset, year), schema) as batches,
         folder.replace(DATA_FILE) as stream,
         _writer(stream, schema, dataset) as writer,
     ):

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.cold.content import Content, content_of
-from include.cold.errors import ColdStorageError, ManifestDamagedError
+from include.cold.errors import ManifestDamagedError, NothingToVerifyError
 from include.cold.manifest import PartitionManifest
 from include.cold.schema import describe_columns, parquet_schema
 from include.cold.storage import DATA_FILE, MANIFEST_FILE, ColdStorage, PartitionFolder
@@ -70,7 +70,7 @@ def verify_dataset(settings: Settings, dataset: str) -> VerificationReport:
     with connect(settings.warehouse_dsn, "analyst") as connection:
         years = sorted({*years_held(connection, declared), *storage.years(dataset)})
     if not years:
-        raise ColdStorageError(
+        raise NothingToVerifyError(
             f"nothing to verify: {declared.table} is empty and {storage.url} holds nothing of {dataset}"
         )
     checks = [_check_year(settings.warehouse_dsn, storage.folder(dataset, year), declared, year) for year in years]

@@ -42,7 +42,7 @@ def sorted_rows(dataset: Dataset, year: int) -> sql.Composable:
 
 def content_in_warehouse(dsn: str, dataset: Dataset, year: int) -> Content:
     """What the warehouse holds of a year."""
-    with read_batches(dsn, _rows(dataset, dataset.column_names, year)) as batches:
+    with read_batches(dsn, _rows(dataset, dataset.column_names, year), dataset.parsed_schema) as batches:
         return content_of(batches, dataset)
 
 

@@ -65,7 +65,8 @@ DATASET = Dataset(
         Column("section", pa.string(), "Section of the market (소속부); empty where the market has none"),
     ),
     key=("symbol", "session"),
-    sources=("krx_openapi", "marcap"),
+    sources=("krx_openapi", "krx_portal", "kis", "marcap", "krx_export"),
+    universe="listed",
     publication_hour=18,
     row_rules=(
         RowRule("malformed_symbol", f"NOT (symbol ~ '{SYMBOL_PATTERN}')", "A symbol is six of [0-9A-Z]"),
@@ -120,6 +121,7 @@ DATASET = Dataset(
         group_size=20,
     ),
     copy_of_yesterday=("open", "high", "low", "close", "volume"),
+    copy_among="volume > 0",
 )
 
 

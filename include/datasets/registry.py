@@ -20,6 +20,10 @@ _POSTGRES_TYPES: Mapping[pa.DataType, str] = {
     pa.int16(): "smallint",
     pa.int64(): "bigint",
     pa.bool_(): "boolean",
+    pa.decimal128(12, 2): "numeric(12,2)",
+    pa.decimal128(18, 2): "numeric(18,2)",
+    pa.decimal128(18, 4): "numeric(18,4)",
+    pa.decimal128(18, 6): "numeric(18,6)",
     pa.timestamp("us", tz="UTC"): "timestamp with time zone",
 }
 
@@ -69,17 +73,38 @@ class RowRule:
 
 
 @dataclass(frozen=True)
+class GroupRule:
+    """A law the rows of one group must satisfy together; all rows of a group that breaks it are quarantined.
+
+    ``by`` names the columns that make a group. ``violation`` is SQL with aggregates over the group's rows, true of
+    a group that breaks the law, evaluated by DuckDB.
+    """
+
+    name: str
+    by: tuple[str, ...]
+    violation: str
+    meaning: str
+
+
+@dataclass(frozen=True)
 class Coverage:
     """How much of the prior session's rows a session must have to be believed.
 
     ``share`` applies to the whole session, ``group_share`` to each group of rows that had at least
-    ``group_size`` rows in the prior session. ``group_of`` is SQL naming a row's group.
+    ``group_size`` rows in the prior session. ``group_of`` is SQL naming a row's group. What is counted are rows, or
+    the different values of the column ``of``.
     """
 
     share: float
-    group_of: str
-    group_share: float
-    group_size: int
+    group_of: str = "''"
+    group_share: float = 0.0
+    group_size: int = 1
+    of: str | None = None
+
+    @property
+    def unit(self) -> str:
+        """What is counted, in words."""
+        return f"{self.of}s" if self.of else "rows"
 
 
 PROVENANCE = (
@@ -100,8 +125,17 @@ class Dataset:
     ``columns`` are the business columns in table order; every fact table ends in ``PROVENANCE``.
     ``parsed_only`` columns come with the source's rows and are kept elsewhere (an instrument's name).
     ``sources`` are in order of trust: a row is only ever corrected by the same or a better source.
+    ``partial_sources`` are those of them that by nature publish less than the whole: coverage does not refuse
+    them, and the session stays due until a better source gives it.
     ``copy_of_yesterday`` names the columns that, equal for nearly all rows to the prior session's, betray
-    a stale answer. ``publication`` is the hour (KST) of the session's day by which values are final.
+    a stale answer; ``copy_among`` is SQL choosing the rows this is judged by.
+    ``publication_hour`` is the hour (KST) counted from the session's midnight by which values are final; None
+    where a value is known when it is fetched.
+    ``sparse`` datasets have sessions without a row. Rows of a dataset that is not ``on_sessions`` follow another
+    calendar than the exchange's. ``recheck`` says that a stale or partial answer cannot be told from a true one, so
+    the run of the next session collects this one again and what it then lacks goes.
+    ``universe`` names the query (``include/sql/queries/universe_*.sql``) of the symbols that sources which answer
+    symbol by symbol are asked for.
     """
 
     name: str
@@ -111,12 +145,24 @@ class Dataset:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     sources: tuple[str, ...]
-    publication_hour: int
+    publication_hour: int | None
     row_rules: tuple[RowRule, ...] = ()
+    group_rules: tuple[GroupRule, ...] = ()
     parsed_only: tuple[Column, ...] = ()
     coverage: Coverage | None = None
     copy_of_yesterday: tuple[str, ...] = ()
+    copy_among: str = "TRUE"
+    partial_sources: tuple[str, ...] = ()
+    sparse: bool = False
+    on_sessions: bool = True
+    recheck: bool = False
+    universe: str | None = None
     session_column: str = "session"
+
+    @property
+    def subject(self) -> str:
+        """The column that says what a row is about: the first of the key."""
+        return self.key[0]
 
     @property
     def revision_table(self) -> str:

@@ -41,3 +41,18 @@ def fluctuation_codes(
         first_day = round_down_to_ticks(base * _FIRST_DAY_UPPER, market, session)
         codes[known & (change > 0) & (close == first_day)] = UPPER_LIMIT
     return codes
+
+
+def whole_market_codes(
+    close: NDArray[np.int64],
+    change: NDArray[np.int64],
+    untraded: NDArray[np.bool_],
+    segments: NDArray[np.str_],
+    session: date,
+) -> NDArray[np.int16]:
+    """:func:`fluctuation_codes` of rows of several markets; ``segments`` are the published names of their markets."""
+    codes = np.zeros(len(close), np.int16)
+    for market in Market:
+        rows = segments == market.value
+        codes[rows] = fluctuation_codes(close[rows], change[rows], untraded[rows], market, session)
+    return codes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from decimal import Decimal
 
 import psycopg
 import pyarrow as pa
@@ -31,7 +32,7 @@ def quarantine(
             for block in rejected.to_batches(max_chunksize=_BLOCK):
                 for row in block.to_pylist():
                     rule, number = row.pop("violated_rule"), row.pop("row_number")
-                    copy.write_row((row["session"], row["symbol"], rule, number, json.dumps(row, default=_text)))
+                    copy.write_row((row["session"], row[dataset.subject], rule, number, json.dumps(row, default=_text)))
         cursor.execute(
             'INSERT INTO ops.quarantine (dataset, source, session, symbol, rule, row_number, "row", batch_id) '
             'SELECT %s, %s, session, symbol, rule, row_number, "row", %s FROM rejected '
@@ -43,4 +44,6 @@ def quarantine(
 def _text(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
     raise TypeError(f"a published row holds {value!r}, which has no JSON form")

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.datasets.registry import Dataset
+from include.datasets.registry import Dataset, GroupRule
 
 MISSING_VALUE = "missing_value"
 DUPLICATE_ROW = "duplicate_row"
@@ -18,8 +18,8 @@ def mark_violations(rows: pa.Table, dataset: Dataset) -> pa.Table:
     """``rows`` in order of key, with two columns more: ``row_number`` (from 1, as published) and ``violated_rule``.
 
     ``violated_rule`` is null for a row that may load, else the first rule broken: a missing value, the
-    dataset's own rules in order, then duplicates. Of identical copies one may load; where copies of one key
-    differ nobody knows which is right, and none may.
+    dataset's own rules in order, duplicates, then the rules of groups. Of identical copies one may load; where
+    copies of one key differ nobody knows which is right, and none may.
     """
     numbered = rows.append_column("row_number", pa.array(np.arange(1, rows.num_rows + 1)))
     ordered = numbered.sort_by([(name, "ascending") for name in dataset.key])
@@ -29,11 +29,11 @@ def mark_violations(rows: pa.Table, dataset: Dataset) -> pa.Table:
         database.register("published", ordered)
         rules = database.sql(f"SELECT {_first_violation(dataset)} AS rule FROM published").to_arrow_table()["rule"]
         marked = ordered.append_column("violated_rule", rules.cast(pa.string()))
-        if not _has_neighbours_alike(ordered.select(dataset.key)):
-            return marked
-        database.register("marked", marked)
-        duplicates = database.sql(_duplicates(dataset)).to_arrow_table()
-    return _with_duplicates(marked, duplicates)
+        if _has_neighbours_alike(ordered.select(dataset.key)):
+            marked = _mark_further(database, marked, _duplicates(dataset))
+        for rule in dataset.group_rules:
+            marked = _mark_further(database, marked, _broken_groups(rule))
+    return marked
 
 
 def _has_neighbours_alike(keys: pa.Table) -> bool:
@@ -44,9 +44,12 @@ def _has_neighbours_alike(keys: pa.Table) -> bool:
     return bool(pc.any(alike).as_py())
 
 
-def _with_duplicates(marked: pa.Table, duplicates: pa.Table) -> pa.Table:
-    places = pc.index_in(marked["row_number"], duplicates["row_number"]).combine_chunks()
-    rules = pc.coalesce(marked["violated_rule"], duplicates["rule"].combine_chunks().take(places))
+def _mark_further(database: duckdb.DuckDBPyConnection, marked: pa.Table, query: str) -> pa.Table:
+    """``marked`` with the rules that ``query`` over it gives to row numbers, where no rule was broken before."""
+    database.register("marked", marked)
+    found = database.sql(query).to_arrow_table()
+    places = pc.index_in(marked["row_number"], found["row_number"]).combine_chunks()
+    rules = pc.coalesce(marked["violated_rule"], found["rule"].combine_chunks().cast(pa.string()).take(places))
     return marked.set_column(marked.schema.get_field_index("violated_rule"), "violated_rule", rules)
 
 
@@ -55,6 +58,17 @@ def _first_violation(dataset: Dataset) -> str:
     cases = [f"WHEN {missing} THEN '{MISSING_VALUE}'"]
     cases += [f"WHEN {rule.violation} THEN '{rule.name}'" for rule in dataset.row_rules]
     return f"CASE {' '.join(cases)} END"
+
+
+def _broken_groups(rule: GroupRule) -> str:
+    """Row number and rule of every row of a group that breaks ``rule``; rows that may not load are not counted."""
+    group = ", ".join(f'"{name}"' for name in rule.by)
+    return f"""
+        WITH broken AS (
+            SELECT {group} FROM marked WHERE violated_rule IS NULL GROUP BY {group} HAVING {rule.violation}
+        )
+        SELECT row_number, '{rule.name}' AS rule FROM marked JOIN broken USING ({group}) WHERE violated_rule IS NULL
+    """
 
 
 def _duplicates(dataset: Dataset) -> str:

@@ -31,31 +31,32 @@ class Refusal:
 
 @dataclass(frozen=True)
 class _Session:
-    """One session of marked rows: how many rows, clean ones by group, repeated ones, and copies of yesterday."""
+    """One session of marked rows: how many rows, usable ones in all and by group, repeated ones, copies of yesterday.
+
+    Usable ones are counted as the dataset's coverage counts: rows, or different values of a column.
+    """
 
     day: date
     rows: int
+    clean_rows: int
     clean: Mapping[str, int]
     repeated: int
     copied_share: float
 
-    @property
-    def clean_rows(self) -> int:
-        return sum(self.clean.values())
-
 
 def refuse_sessions(
-    marked: pa.Table, baseline: pa.Table | None, dataset: Dataset, calendar: Collection[date]
+    marked: pa.Table, baseline: pa.Table | None, dataset: Dataset, calendar: Collection[date], *, partial: bool = False
 ) -> dict[date, Refusal]:
     """The sessions of ``marked`` (see ``mark_violations``) that may not load.
 
     ``baseline`` holds the dataset's rows of the session loaded last before these, or is None; ``calendar``
-    the exchange's sessions. Each session is measured against the last one before it that was accepted.
+    the exchange's sessions. Each session is measured against the last one before it that was accepted; how much of
+    it there is does not matter from a ``partial`` source.
     """
     refused: dict[date, Refusal] = {}
     accepted = _baseline_session(baseline, dataset)
     for session in _sessions(marked, baseline, dataset):
-        refusal = _refusal(session, accepted, dataset, calendar)
+        refusal = _refusal(session, None if partial else accepted, dataset, calendar)
         if refusal is None:
             accepted = session
         else:
@@ -66,7 +67,7 @@ def refuse_sessions(
 def _refusal(
     session: _Session, accepted: _Session | None, dataset: Dataset, calendar: Collection[date]
 ) -> Refusal | None:
-    if session.day not in calendar:
+    if dataset.on_sessions and session.day not in calendar:
         return Refusal(
             NotASession.outcome,
             f"{session.day} is not a session of the exchange, yet the source gave {session.rows:,} rows. If the day "
@@ -92,16 +93,16 @@ def _coverage_refusal(session: _Session, accepted: _Session, coverage: Coverage)
     if session.clean_rows < coverage.share * accepted.clean_rows:
         return Refusal(
             CoverageDrop.outcome,
-            f"{session.clean_rows:,} usable rows on {session.day}, expected at least {coverage.share:.0%} of the "
-            f"{accepted.clean_rows:,} of {accepted.day}",
+            f"{session.clean_rows:,} usable {coverage.unit} on {session.day}, expected at least "
+            f"{coverage.share:.0%} of the {accepted.clean_rows:,} of {accepted.day}",
         )
     for group, expected in accepted.clean.items():
         found = session.clean.get(group, 0)
         if expected >= coverage.group_size and found < coverage.group_share * expected:
             return Refusal(
                 CoverageDrop.outcome,
-                f"{found:,} usable {group} rows on {session.day}, expected at least {coverage.group_share:.0%} of the "
-                f"{expected:,} of {accepted.day}",
+                f"{found:,} usable {group} {coverage.unit} on {session.day}, expected at least "
+                f"{coverage.group_share:.0%} of the {expected:,} of {accepted.day}",
             )
     return None
 
@@ -111,11 +112,11 @@ def _baseline_session(baseline: pa.Table | None, dataset: Dataset) -> _Session |
         return None
     with duckdb.connect() as database:
         database.register("baseline", baseline)
-        groups = database.execute(
-            f"SELECT session, {_group_of(dataset)} AS grouped, count(*) FROM baseline GROUP BY ALL"
+        [(day, count)] = database.execute(
+            f"SELECT session, {_count(dataset)} FROM baseline GROUP BY session"
         ).fetchall()
-    [day] = {day for day, _, _ in groups}
-    return _Session(day, baseline.num_rows, {name: count for _, name, count in groups}, 0, 0.0)
+        groups = database.execute(f"SELECT {_group_of(dataset)}, {_count(dataset)} FROM baseline GROUP BY 1").fetchall()
+    return _Session(day, baseline.num_rows, count, dict(groups), 0, 0.0)
 
 
 def _sessions(marked: pa.Table, baseline: pa.Table | None, dataset: Dataset) -> Iterator[_Session]:
@@ -123,52 +124,55 @@ def _sessions(marked: pa.Table, baseline: pa.Table | None, dataset: Dataset) -> 
     with duckdb.connect() as database:
         database.register("marked", marked)
         copies = _copied_shares(database, baseline, dataset)
-        counted = database.execute(
+        groups = database.execute(
+            f"SELECT session, {_group_of(dataset)}, {_count(dataset)} FROM marked "
+            "WHERE violated_rule IS NULL AND session IS NOT NULL GROUP BY ALL"
+        ).fetchall()
+        sessions = database.execute(
             f"""
-            SELECT session, {_group_of(dataset)} AS grouped, count(*),
-                   count(*) FILTER (WHERE violated_rule IS NULL),
-                   count(*) FILTER (WHERE violated_rule IN ('{DUPLICATE_KEY}', '{DUPLICATE_ROW}'))
-            FROM marked WHERE session IS NOT NULL GROUP BY ALL ORDER BY session
+            SELECT session, count(*), {_count(dataset)} FILTER (violated_rule IS NULL),
+                   count(*) FILTER (violated_rule IN ('{DUPLICATE_KEY}', '{DUPLICATE_ROW}'))
+            FROM marked WHERE session IS NOT NULL GROUP BY session ORDER BY session
             """
         ).fetchall()
-    by_day: dict[date, list[tuple[str, int, int, int]]] = {}
-    for day, group, rows, clean, repeated in counted:
-        by_day.setdefault(day, []).append((group, rows, clean, repeated))
-    for day, groups in by_day.items():
-        yield _Session(
-            day=day,
-            rows=sum(rows for _, rows, _, _ in groups),
-            clean={group: clean for group, _, clean, _ in groups},
-            repeated=sum(repeated for _, _, _, repeated in groups),
-            copied_share=copies.get(day, 0.0),
-        )
+    clean: dict[date, dict[str, int]] = {}
+    for day, group, count in groups:
+        clean.setdefault(day, {})[group] = count
+    for day, rows, clean_rows, repeated in sessions:
+        yield _Session(day, rows, clean_rows, clean.get(day, {}), repeated, copies.get(day, 0.0))
 
 
 def _group_of(dataset: Dataset) -> str:
     return dataset.coverage.group_of if dataset.coverage else "''"
 
 
+def _count(dataset: Dataset) -> str:
+    """SQL that counts what coverage is measured in."""
+    return f'count(DISTINCT "{dataset.coverage.of}")' if dataset.coverage and dataset.coverage.of else "count(*)"
+
+
 def _copied_shares(
     database: duckdb.DuckDBPyConnection, baseline: pa.Table | None, dataset: Dataset
 ) -> dict[date, float]:
-    """Per session, the share of traded rows equal to the symbol's prior row in this data."""
+    """Per session, the share of the rows judged that equal the prior row of the same thing in this data."""
     if not dataset.copy_of_yesterday:
         return {}
-    figures = ", ".join(dataset.copy_of_yesterday)
-    read = f"SELECT symbol, session, {figures} FROM"
-    everything = f"{read} marked WHERE violated_rule IS NULL"
+    columns = ", ".join(f'"{name}"' for name in dataset.column_names)
+    everything = f"SELECT {columns} FROM marked WHERE violated_rule IS NULL"
     if baseline is not None:
         database.register("baseline", baseline)
-        everything += f" UNION ALL {read} baseline"
+        everything += f" UNION ALL SELECT {columns} FROM baseline"
     row = f"struct_pack({', '.join(f'{name} := {name}' for name in dataset.copy_of_yesterday)})"
+    thing = ", ".join(f'"{name}"' for name in dataset.key if name != dataset.session_column)
     shares = database.execute(
         f"""
         WITH everything AS ({everything}), neighbours AS (
-            SELECT session, volume, {row} = lag({row}) OVER (PARTITION BY symbol ORDER BY session) AS copied
+            SELECT session, {dataset.copy_among} AS judged,
+                   {row} = lag({row}) OVER (PARTITION BY {thing} ORDER BY session) AS copied
             FROM everything
         )
         SELECT session, avg(CASE WHEN copied THEN 1.0 ELSE 0.0 END)
-        FROM neighbours WHERE volume > 0 AND copied IS NOT NULL GROUP BY session
+        FROM neighbours WHERE judged AND copied IS NOT NULL GROUP BY session
         """
     ).fetchall()
     return {session: float(share) for session, share in shares}

@@ -75,7 +75,7 @@ def type_expectations(dataset: Dataset) -> list[Expectation]:
     return [
         ExpectColumnValuesToBeOfType(
             column=column.name,
-            type_=ischema_names[column.postgres_type].__name__,
+            type_=_reflected_type(column),
             notes=_notes(column),
         )
         for column in staged_columns(dataset)
@@ -113,11 +113,20 @@ def _value_expectations(column: Column) -> Iterator[Expectation]:
 def _rule_expectations(dataset: Dataset) -> Iterator[Expectation]:
     for rule in dataset.row_rules:
         yield _rule_expectation(rule.name, rule.meaning, f"Broken by a row where `{rule.violation}`")
+    for group_rule in dataset.group_rules:
+        together = ", ".join(group_rule.by)
+        yield _rule_expectation(
+            group_rule.name, group_rule.meaning, f"Broken by all rows of one {together} where `{group_rule.violation}`"
+        )
     for name, meaning in _RULES_OF_EVERY_DATASET.items():
         yield _rule_expectation(name, meaning, "A rule of every dataset")
     yield ExpectColumnValuesToBeInSet(
         column=VIOLATED_RULE,
-        value_set=[*(rule.name for rule in dataset.row_rules), *_RULES_OF_EVERY_DATASET],
+        value_set=[
+            *(rule.name for rule in dataset.row_rules),
+            *(rule.name for rule in dataset.group_rules),
+            *_RULES_OF_EVERY_DATASET,
+        ],
         result_format=_COUNTS_ONLY,
         description="A row that may not load is marked with one of the rules here",
     )
@@ -132,6 +141,12 @@ def _rule_expectation(name: str, meaning: str, notes: str) -> Expectation:
         notes=notes,
         meta={"rule": name},
     )
+
+
+def _reflected_type(column: Column) -> str:
+    """The column's type as SQLAlchemy reflects it."""
+    name, _, precision = column.postgres_type.partition("(")
+    return ischema_names[name].__name__ + (f"({precision.replace(',', ', ')}" if precision else "")
 
 
 def _notes(column: Column) -> str:

@@ -3,9 +3,9 @@
 How it is computed, for anyone who wants to compute it again without this code:
 
 1. Every value is written as text: text as its length in bytes of UTF-8, a colon and itself (``6:005930``);
-   integers in decimal; dates as ``YYYY-MM-DD``; booleans as ``true`` and ``false``; a float as its 64 bits
-   (IEEE 754) and a timestamp as its microseconds since 1970-01-01 UTC, both as a signed integer in decimal;
-   a missing value as ``null``.
+   integers in decimal; exact decimals with all the places of their column (``31.7400``); dates as ``YYYY-MM-DD``;
+   booleans as ``true`` and ``false``; a float as its 64 bits (IEEE 754) and a timestamp as its microseconds since
+   1970-01-01 UTC, both as a signed integer in decimal; a missing value as ``null``.
 2. A row is its values in column order, joined by commas. With the lengths, no two rows are written alike.
 3. A row's number is the first 16 bytes of the SHA-256 of that text in UTF-8, read as a big-endian integer.
 4. The digest is the sum of the rows' numbers modulo 2^128, in 32 hexadecimal digits. No rows: all zeros.
@@ -63,7 +63,7 @@ class ContentDigest:
 
 def _exact(column: pa.Array, field: pa.Field) -> pa.Array:
     """``column`` in a type whose text loses nothing and is the same everywhere."""
-    if column.type in (pa.string(), *_WRITTEN_AS_THEY_ARE):
+    if column.type in (pa.string(), *_WRITTEN_AS_THEY_ARE) or pa.types.is_decimal(column.type):
         return column
     if column.type in (pa.float64(), pa.timestamp("us", tz="UTC")):
         return column.view(pa.int64())

@@ -25,6 +25,9 @@ DERIVED_TABLES: Mapping[str, str] = {
         SELECT symbol, name, market, section, lower(run.days), upper(run.days)
         FROM market.instrument_observation, unnest(observed) AS run (days)
     """,
+    "market.halt": """
+        SELECT symbol, lower(run.days), upper(run.days) FROM market.halt, unnest(halted) AS run (days)
+    """,
     "market.base_price_event": """
         SELECT symbol, session, prior_session, prior_close, base_price, price_factor, status
         FROM market.base_price_event
@@ -59,7 +62,8 @@ def fingerprint(dsn: str, table: str) -> TableFingerprint:
     if table not in queries:
         raise UnknownTableError(f"no fingerprint of {table!r}; there are: {', '.join(queries)}")
     content = ContentDigest()
-    with read_batches(dsn, queries[table]) as batches:
+    schemas = {dataset.table: dataset.parsed_schema for dataset in datasets().values()}
+    with read_batches(dsn, queries[table], schemas.get(table)) as batches:
         for batch in batches:
             content.update(batch)
     return TableFingerprint(table, content.rows, content.hexdigest)

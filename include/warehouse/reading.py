@@ -13,7 +13,9 @@ from include.warehouse.connection import WarehouseUnreachableError, address_of, 
 
 
 @contextmanager
-def read_batches(dsn: str, query: sql.Composable) -> Iterator[Iterator[pa.RecordBatch]]:
+def read_batches(
+    dsn: str, query: sql.Composable, schema: pa.Schema | None = None
+) -> Iterator[Iterator[pa.RecordBatch]]:
     """The rows of one SELECT, run as ``analyst``, in batches of about 16 MB as they arrive.
 
     Leaving the context before the last batch ends the query.
@@ -21,6 +23,8 @@ def read_batches(dsn: str, query: sql.Composable) -> Iterator[Iterator[pa.Record
     Args:
         dsn: the warehouse (libpq URI).
         query: with its values inside, as ``sql.Literal``.
+        schema: the types of exact decimals by column name: the server's answer does not tell their scale, and
+            without it they come as text.
 
     Raises:
         WarehouseUnreachableError: the warehouse does not answer, or broke off between two batches.
@@ -31,7 +35,7 @@ def read_batches(dsn: str, query: sql.Composable) -> Iterator[Iterator[pa.Record
         cursor.execute("SET client_encoding = 'UTF8'")  # Arrow's; a database may be set to another
         cursor.execute(query.as_string())
         with cursor.fetch_record_batch() as reader:
-            yield _until_broken(reader, dsn)
+            yield (_with_decimals(batch, schema) for batch in _until_broken(reader, dsn))
 
 
 def _connect(dsn: str) -> dbapi.Connection:
@@ -40,6 +44,15 @@ def _connect(dsn: str) -> dbapi.Connection:
     except dbapi.OperationalError:
         connect(dsn).close()  # fails for the same reason, in words made for people
         raise
+
+
+def _with_decimals(batch: pa.RecordBatch, schema: pa.Schema | None) -> pa.RecordBatch:
+    for place, field in enumerate(batch.schema):
+        if isinstance(field.type, pa.OpaqueType) and field.type.type_name == "numeric":
+            text = batch.column(place).storage
+            column = text if schema is None else text.cast(schema.field(field.name).type)
+            batch = batch.set_column(place, pa.field(field.name, column.type), column)
+    return batch
 
 
 def _until_broken(reader: pa.RecordBatchReader, dsn: str) -> Iterator[pa.RecordBatch]:

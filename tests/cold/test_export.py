@@ -205,7 +205,7 @@ def test_a_warehouse_that_breaks_off_leaves_what_was_there(
     execute(filled, "UPDATE market.daily_bar SET volume = volume + 1")
 
     @contextmanager
-    def breaking_off(dsn: str, query: object) -> Iterator[Iterator[pa.RecordBatch]]:
+    def breaking_off(dsn: str, query: object, schema: pa.Schema) -> Iterator[Iterator[pa.RecordBatch]]:
         def batches() -> Iterator[pa.RecordBatch]:
             yield made_up_bars().to_batches()[0]
             raise WarehouseUnreachableError("broke off")

@@ -7,6 +7,7 @@ import math
 import struct
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +24,7 @@ VALUES = {
     pa.int64(): st.integers(-(2**63), 2**63 - 1),
     pa.bool_(): st.booleans(),
     pa.date32(): st.dates(date(1900, 1, 1), date(2100, 1, 1)),
+    pa.decimal128(18, 4): st.decimals(-(10**13), 10**13, places=4),
     pa.float64(): st.floats(),
     pa.timestamp("us", tz="UTC"): st.datetimes(timezones=st.just(UTC)),
 }
@@ -52,6 +54,8 @@ def told(value: Any) -> str:
             return str(value).lower()
         case int():
             return str(value)
+        case Decimal():
+            return f"{value + 0:.4f}"
         case float():
             return str(struct.unpack("<q", struct.pack("<d", value))[0])
         case datetime():
@@ -139,6 +143,6 @@ def test_a_slice_is_hashed_as_what_it_shows() -> None:
 
 
 def test_a_type_without_a_rule_is_refused() -> None:
-    table = pa.table({"price": pa.array([1], pa.decimal128(10, 2))})
-    with pytest.raises(TypeError, match=r"column price is of type decimal128\(10, 2\)"):
+    table = pa.table({"price": pa.array([1], pa.float32())})
+    with pytest.raises(TypeError, match=r"column price is of type float"):
         digest_of_table(table)

@@ -20,6 +20,7 @@ DERIVED_ROWS = """
     INSERT INTO market.instrument VALUES ('005930', '1995-05-02', '2024-12-30', '삼성전자', 'KOSPI', '');
     INSERT INTO market.instrument_observation VALUES
         ('005930', '삼성전자', 'KOSPI', '', '{[1995-05-02,1996-01-01),[2024-01-02,2024-12-31)}');
+    INSERT INTO market.halt VALUES ('005930', '{[2018-04-30,2018-05-04)}');
     INSERT INTO market.base_price_event VALUES
         ('005930', '2018-05-04', '2018-05-03', 2650000, 53000, 53000::float8 / 2650000, 'applied');
     INSERT INTO market.adjustment_factor VALUES ('005930', '1900-01-01', '2018-05-03', 0.02, 50);
@@ -30,6 +31,7 @@ DERIVED_CHANGES = [
     ("market.instrument_observation", "observed = observed + '{[1997-01-01,1997-01-02)}'"),
     ("market.instrument_observation", "observed = '{[1995-05-02,1996-01-02),[2024-01-02,2024-12-31)}'"),
     ("market.instrument_observation", "section = '우량기업부'"),
+    ("market.halt", "halted = halted + '{[2018-05-04,2018-05-08)}'"),
     ("market.base_price_event", "status = 'pending'"),
     ("market.base_price_event", "price_factor = 0.020000000000000004"),
     ("market.adjustment_factor", "volume_factor = 50.00000000000001"),
@@ -121,7 +123,7 @@ def test_the_settings_of_a_server_do_not_matter(warehouse: str) -> None:
     ):
         execute(warehouse, f"ALTER DATABASE {database} SET {setting}")
     assert fingerprints(warehouse) == before
-    assert all(each.rows > 0 for each in before)
+    assert {each.table for each in before if each.rows} == {"market.daily_bar", *DERIVED_TABLES}
 
 
 def test_every_table_of_facts_has_a_fingerprint_over_all_its_columns(warehouse: str) -> None:
@@ -146,7 +148,7 @@ def test_every_table_of_facts_has_a_fingerprint_over_all_its_columns(warehouse: 
 
 
 def test_a_table_without_a_fingerprint_is_refused_by_name(warehouse: str) -> None:
-    with pytest.raises(UnknownTableError, match=r"'daily_bar'; there are: market\.daily_bar, market\.instr"):
+    with pytest.raises(UnknownTableError, match=r"'daily_bar'; there are: market\.daily_bar, market\.\w+"):
         fingerprints(warehouse, ["daily_bar"])
 
 

@@ -45,7 +45,7 @@ def test_primary_key_is_the_declared_key(warehouse: str, dataset: Dataset) -> No
             "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'p'",
             [dataset.table],
         ).fetchone()
-    assert definition == f"PRIMARY KEY ({', '.join(dataset.key)})"
+    assert definition.replace('"', "") == f"PRIMARY KEY ({', '.join(dataset.key)})"
 
 
 def test_every_table_view_and_column_carries_a_comment(warehouse: str) -> None:
@@ -88,7 +88,8 @@ def test_fact_tables_are_hypertables_where_the_server_has_them(warehouse: str) -
             )
         else:
             found = connection.execute("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'p'")
-        assert {name for [name] in found} == {dataset.table for dataset in datasets().values()}
+        small = {"market.delisting", "market.dividend"}
+        assert {name for [name] in found} == {dataset.table for dataset in datasets().values()} - small
 
 
 @pytest.mark.parametrize(

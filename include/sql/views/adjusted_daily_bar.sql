@@ -15,7 +15,7 @@ SELECT
     bar.close AS raw_close,
     bar.market,
     bar.halted
-FROM market.daily_bar AS bar
+FROM mart.daily_bar AS bar
 LEFT JOIN market.adjustment_factor AS factor
     ON factor.symbol = bar.symbol
     AND bar.session BETWEEN factor.first_session AND factor.last_session;
