@@ -18,11 +18,27 @@ class UnknownSourceError(LookupError):
 
 
 @dataclass(frozen=True)
+class Issue:
+    """An issue a source that answers symbol by symbol is asked for, as the warehouse knows it."""
+
+    symbol: str
+    market: str
+    name: str
+    section: str
+
+
+@dataclass(frozen=True)
 class Chunk:
-    """A range of days, both included, that a source answers at once: a session, or a year of them."""
+    """What is asked of a source at once: a range of days, both included; a session, or a year of them.
+
+    ``universe`` holds the issues to ask for, where the dataset declares a universe. ``at`` is the moment a snapshot
+    is taken for.
+    """
 
     first: date
     last: date
+    universe: tuple[Issue, ...] = ()
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)

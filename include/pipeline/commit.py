@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from include.datasets.registry import Dataset
 from include.outcomes import Missing
 from include.pipeline import ledger
-from include.pipeline.instruments import observation_runs, record_observations
+from include.pipeline.instruments import HALTED, LABELS, observation_runs, record_halts, record_observations
 from include.pipeline.ledger import RowCounts
 from include.pipeline.load import load_staged
 from include.pipeline.prepare import PreparedChunk
@@ -43,16 +43,17 @@ def commit_chunk(
     Raises:
         SuiteDisagreesError: see there.
     """
-    judged = _judge(dsn, dataset, prepared, complete=complete)
+    judged = _judge(dsn, dataset, source, prepared, complete=complete)
     table = staging.stage(dsn, dataset, batch_id, judged.rows)
     # The suite reads the staging table while the load does; nothing is committed before it has passed.
     with ThreadPoolExecutor(max_workers=2) as beside, connect(dsn, "etl") as connection:
         checking = beside.submit(run_suite, dsn, dataset, table, batch_id)
-        observing = beside.submit(observation_runs, judged.clean, judged.calendar)
+        observing = beside.submit(_observations, dataset, judged)
         counts = _load(connection, dataset, source, batch_id, prepared.fetched_at, judged)
-        if dataset.parsed_only:
-            record_observations(connection, observing.result())
-        per_session = _rows_per_session(judged.clean)
+        if observations := observing.result():
+            record_observations(connection, observations.labels)
+            record_halts(connection, observations.halts)
+        per_session = _loaded_sessions(dataset, prepared, judged)
         ledger.record_refused(connection, dataset, source, batch_id, judged.refusals)
         ledger.record_loaded(connection, dataset, source, batch_id, per_session)
         suite = checking.result()
@@ -86,18 +87,42 @@ class _Judged:
     calendar: pa.Table
 
 
-def _judge(dsn: str, dataset: Dataset, prepared: PreparedChunk, *, complete: bool) -> _Judged:
+def _judge(dsn: str, dataset: Dataset, source: str, prepared: PreparedChunk, *, complete: bool) -> _Judged:
     with connect(dsn, "etl") as connection:
         calendar, baseline = _surroundings(connection, dataset, prepared)
-    refusals = refuse_sessions(prepared.rows, baseline, dataset, set(calendar["session"].to_pylist()))
+    refusals = refuse_sessions(
+        prepared.rows,
+        baseline,
+        dataset,
+        set(calendar["session"].to_pylist()),
+        partial=source in dataset.partial_sources,
+    )
     rows = _mark_refused(prepared.rows, refusals)
     rejected = rows.filter(pc.is_valid(rows["violated_rule"]))
     return _Judged(
         rows=rows,
         clean=rows.filter(pc.is_null(rows["violated_rule"])) if rejected.num_rows else rows,
         rejected=rejected,
-        refusals=refusals | _missing(prepared, calendar, complete=complete),
+        refusals=_absent(dataset, prepared, calendar, complete=complete) | refusals,
         calendar=calendar,
+    )
+
+
+@dataclass(frozen=True)
+class _Observations:
+    """What daily rows tell of the issues: runs of labels and runs of halted and of traded sessions."""
+
+    labels: pa.Table
+    halts: pa.Table
+
+
+def _observations(dataset: Dataset, judged: _Judged) -> _Observations | None:
+    """None for a dataset whose rows do not come with their issues' labels."""
+    if not dataset.parsed_only:
+        return None
+    return _Observations(
+        labels=observation_runs(judged.clean, judged.calendar, LABELS),
+        halts=observation_runs(judged.clean, judged.calendar, HALTED),
     )
 
 
@@ -122,8 +147,8 @@ def _load(
     quarantine(connection, dataset, source, batch_id, rejected)
     inserted = updated = 0
     if clean.num_rows:
-        days = pc.min_max(clean["session"]).as_py()
-        loaded = load_staged(connection, dataset, source, batch_id, (days["min"], days["max"]), fetched_at)
+        sessions = pc.unique(clean["session"]).to_pylist()
+        loaded = load_staged(connection, dataset, source, batch_id, sessions, fetched_at)
         inserted, updated = loaded.inserted, loaded.updated
     return RowCounts(
         rows_published=clean.num_rows + rejected.num_rows,
@@ -143,10 +168,11 @@ def _surroundings(
     last = max(prepared.chunk.last, days["max"] or prepared.chunk.last)
     calendar = calendar_between(connection, first, last + timedelta(days=1))
     prior = connection.execute(
-        "SELECT max(session) FROM ops.session_outcome WHERE dataset = %s AND outcome = 'loaded' AND session < %s",
-        [dataset.name, days["min"] or first],
+        "SELECT max(session) FROM ops.session_outcome "
+        "WHERE dataset = %s AND outcome = 'loaded' AND session < %s AND NOT source = ANY (%s)",
+        [dataset.name, days["min"] or first, list(dataset.partial_sources)],
     ).fetchone()
-    if prior is None or prior[0] is None:
+    if dataset.sparse or prior is None or prior[0] is None:
         return calendar, None
     columns = ", ".join(f'"{name}"' for name in dataset.column_names)
     held = connection.execute(
@@ -170,6 +196,12 @@ def _mark_refused(rows: pa.Table, refusals: Mapping[date, Refusal]) -> pa.Table:
     return rows.set_column(rows.schema.get_field_index("violated_rule"), "violated_rule", marked)
 
 
+def _absent(dataset: Dataset, prepared: PreparedChunk, calendar: pa.Table, *, complete: bool) -> dict[date, Refusal]:
+    """Sessions without rows: those the source failed to give, and those it should have given and did not."""
+    missing = {} if dataset.sparse else _missing(prepared, calendar, complete=complete)
+    return missing | dict(prepared.failures)
+
+
 def _missing(prepared: PreparedChunk, calendar: pa.Table, *, complete: bool) -> dict[date, Refusal]:
     """Sessions of the exchange the source should have given rows of, and did not."""
     given = set(pc.unique(prepared.rows["session"]).to_pylist()) - {None}
@@ -183,10 +215,20 @@ def _missing(prepared: PreparedChunk, calendar: pa.Table, *, complete: bool) -> 
     }
 
 
-def _rows_per_session(clean: pa.Table) -> dict[date, int]:
+def _loaded_sessions(dataset: Dataset, prepared: PreparedChunk, judged: _Judged) -> dict[date, int]:
+    """Rows of each session the batch settles; of a sparse dataset also the sessions asked for that have none."""
     with duckdb.connect() as database:
-        database.register("clean", clean.select(["session"]))
-        return dict(database.execute("SELECT session, count(*) FROM clean GROUP BY session").fetchall())
+        database.register("clean", judged.clean.select(["session"]))
+        counts: dict[date, int] = dict(
+            database.execute("SELECT session, count(*) FROM clean GROUP BY session").fetchall()
+        )
+    if not dataset.sparse or not counts:
+        return counts
+    return {
+        session: counts.get(session, 0)
+        for session in judged.calendar["session"].to_pylist()
+        if prepared.chunk.first <= session <= prepared.chunk.last and session not in prepared.failures
+    }
 
 
 def _status(counts: RowCounts, clean: pa.Table) -> str:

@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
+from itertools import groupby
 
 import pyarrow as pa
 
+from include.crawlers.circuit_breaker import SharedBreaker
 from include.crawlers.rate_limit import SharedLimiter
-from include.crawlers.source import Chunk, Crawler, crawler_for
-from include.crawlers.transport import CallRecord, Transport
+from include.crawlers.shared_state import open_shared_state
+from include.crawlers.source import Chunk, crawler_for
+from include.crawlers.transport import Priority, Transport
 from include.datasets.registry import Dataset, dataset_named
 from include.outcomes import CollectionOutcome, NotASession, SourceNotConfiguredError
 from include.pipeline import ledger
 from include.pipeline.commit import commit_chunk
 from include.pipeline.landing import LandingZone
-from include.pipeline.prepare import PreparedChunk, prepare_chunk
+from include.pipeline.prepare import Origin, PreparedChunk
 from include.pipeline.report import BatchReport
+from include.pipeline.universe import universe_of
 from include.quality.data_docs import write_data_docs
 from include.quality.session_rules import Refusal
 from include.quality.validate import SuiteReport, prepare_great_expectations
@@ -34,17 +39,36 @@ class _Job:
     """One dataset from one source, with all that takes."""
 
     settings: Settings
-    dataset: Dataset
-    source: str
-    crawler: Crawler
-    zone: LandingZone
-    transport: Transport
-    environment: Mapping[str, str]
+    origin: Origin
+    open_circuits: list[str]
+    release_slots: Callable[[], None]
 
-    def prepare(self, chunk: Chunk) -> PreparedChunk:
-        return prepare_chunk(
-            self.dataset, self.source, self.crawler, chunk, self.zone, self.transport, self.environment
-        )
+    @property
+    def dataset(self) -> Dataset:
+        return self.origin.dataset
+
+    @property
+    def source(self) -> str:
+        return self.origin.source
+
+    def prepare(self, asked: Sequence[Chunk]) -> PreparedChunk:
+        if self.dataset.universe:
+            issues = universe_of(self.settings.warehouse_dsn, self.dataset.universe, asked[-1].last)
+            asked = [replace(chunk, universe=issues) for chunk in asked]
+        try:
+            return self.origin.prepare(asked)
+        finally:
+            # Between two parts of a backfill somebody's session may go first.
+            self.release_slots()
+            self._report_open_circuits(asked[0])
+
+    def _report_open_circuits(self, chunk: Chunk) -> None:
+        if self.open_circuits:
+            with connect(self.settings.warehouse_dsn, "etl") as connection:
+                ledger.open_alarm(
+                    connection, self.dataset, chunk.first, "circuit_open", self.open_circuits.pop(), batch_id=None
+                )
+            self.open_circuits.clear()
 
 
 def ingest_session(
@@ -55,6 +79,8 @@ def ingest_session(
     environment: Mapping[str, str] = os.environ,
 ) -> BatchReport:
     """Take in one session, from ``source`` or from the first of the dataset's sources that has it.
+
+    Where a source that is asked fails and another answers, an alarm says so until the better one gives the session.
 
     Raises:
         NotASession: the calendar knows no session on the day; no source was asked.
@@ -67,9 +93,12 @@ def ingest_session(
     failures: list[CollectionOutcome | SourceNotConfiguredError] = []
     for candidate in [source] if source else declared.sources:
         try:
-            return _ingest_from(settings, declared, candidate, session, environment)
+            report = _ingest_from(settings, declared, candidate, session, environment)
         except (CollectionOutcome, SourceNotConfiguredError) as failure:
             failures.append(failure)
+        else:
+            _report_fallback(settings, declared, report, failures)
+            return report
     outcomes = [failure for failure in failures if isinstance(failure, CollectionOutcome)]
     chosen = (outcomes or failures)[0]
     for other in failures:
@@ -102,9 +131,9 @@ def backfill(
     declared = dataset_named(dataset)
     reports: list[BatchReport] = []
     suites: list[SuiteReport] = []
-    with _job(settings, declared, source, _with_path(environment, path)) as job:
-        chunks = _plan(job, first, last)
-        for prepared in _prefetched(job, chunks):
+    with _job(settings, declared, source, _with_path(environment, source, path), Priority.BACKFILL) as job:
+        parts = _plan(job, first, last)
+        for prepared in _prefetched(job, parts):
             report, suite = _finish(job, *prepared, complete=first is not None and last is not None)
             reports.append(report)
             suites += [suite] if suite else []
@@ -124,38 +153,68 @@ def plan_chunks(
     path: str | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> list[Chunk]:
-    """The chunks a backfill of the range would take, in order.
+    """The chunks a backfill of the range would load, in order.
 
     Raises:
         SourceNotConfiguredError, UnknownSourceError, UnknownDatasetError: as for :func:`backfill`.
     """
-    with _job(settings, dataset_named(dataset), source, _with_path(environment, path)) as job:
-        return _plan(job, first, last)
+    with _job(
+        settings, dataset_named(dataset), source, _with_path(environment, source, path), Priority.BACKFILL
+    ) as job:
+        return [_span(part) for part in _plan(job, first, last)]
 
 
-def _with_path(environment: Mapping[str, str], path: str | None) -> Mapping[str, str]:
-    return {**environment, "KRXW_MARCAP_PATH": path} if path else environment
+def _with_path(environment: Mapping[str, str], source: str, path: str | None) -> Mapping[str, str]:
+    return {**environment, f"KRXW_{source.upper()}_PATH": path} if path else environment
 
 
 @contextmanager
-def _job(settings: Settings, dataset: Dataset, source: str, environment: Mapping[str, str]) -> Iterator[_Job]:
+def _job(
+    settings: Settings, dataset: Dataset, source: str, environment: Mapping[str, str], priority: Priority
+) -> Iterator[_Job]:
     crawler = crawler_for(dataset.name, source)
     # Arrow's own allocators keep what a chunk needed; over a long range that adds up.
     pa.set_memory_pool(pa.system_memory_pool())
+    open_circuits: list[str] = []
     with (
-        SharedLimiter(settings.warehouse_dsn) as limiter,
         connect(settings.warehouse_dsn, "etl", autocommit=True) as calls,
+        open_shared_state(settings.warehouse_dsn) as shared,
+        closing(SharedLimiter(shared)) as limiter,
     ):
-
-        def record(call: CallRecord) -> None:
-            ledger.record_call(calls, call)
-
-        transport = Transport(limiter, record)
-        try:
+        breaker = SharedBreaker(shared, on_open=lambda _, message: open_circuits.append(message))
+        with closing(
+            Transport(
+                limiter,
+                partial(ledger.record_call, calls),
+                priority=priority,
+                breaker=breaker,
+                rates=_operator_rates(source, environment),
+            )
+        ) as transport:
             zone = LandingZone(settings.landing_url)
-            yield _Job(settings, dataset, source, crawler, zone, transport, environment)
-        finally:
-            transport.close()
+            # Brokers' crawlers keep their tokens in the warehouse.
+            known = {**environment, "KRXW_WAREHOUSE_DSN": settings.warehouse_dsn}
+            origin = Origin(dataset, source, crawler, zone, transport, known)
+            yield _Job(settings, origin, open_circuits, limiter.release_slots)
+
+
+def _operator_rates(source: str, environment: Mapping[str, str]) -> dict[str, float]:
+    """The rate set by the variable ``KRXW_<SOURCE>_CALLS_PER_SECOND``, by source.
+
+    Raises:
+        SourceNotConfiguredError: it is not a positive number.
+    """
+    variable = f"KRXW_{source.upper()}_CALLS_PER_SECOND"
+    text = environment.get(variable)
+    if not text:
+        return {}
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0
+    if not 0 < rate < float("inf"):
+        raise SourceNotConfiguredError(f"{variable} is {text!r}, expected a number of calls per second, as 0.5")
+    return {source: rate}
 
 
 def _is_session(settings: Settings, day: date) -> bool:
@@ -163,7 +222,8 @@ def _is_session(settings: Settings, day: date) -> bool:
         return bool(calendar_between(connection, day, day).num_rows)
 
 
-def _plan(job: _Job, first: date | None, last: date | None) -> list[Chunk]:
+def _plan(job: _Job, first: date | None, last: date | None) -> list[list[Chunk]]:
+    """What to ask the source for, in parts that are loaded together: at most a calendar month of single sessions."""
     ranges = [Chunk(first, last)] if first and last else _held_within(job, first, last)
     with connect(job.settings.warehouse_dsn, "etl") as connection:
         sessions = [
@@ -176,12 +236,17 @@ def _plan(job: _Job, first: date | None, last: date | None) -> list[Chunk]:
             "the exchange has no session in the days asked for: "
             + ", ".join(f"{days.first} to {days.last}" for days in ranges)
         )
-    return job.crawler.split(sessions)
+    chunks = job.origin.crawler.split(sessions)
+    return [list(part) for _, part in groupby(chunks, key=lambda chunk: (chunk.first.year, chunk.last.month))]
+
+
+def _span(part: Sequence[Chunk]) -> Chunk:
+    return Chunk(part[0].first, part[-1].last)
 
 
 def _held_within(job: _Job, first: date | None, last: date | None) -> list[Chunk]:
     """What the source holds, cut to the end that is given."""
-    held = job.crawler.held(job.environment)
+    held = job.origin.crawler.held(job.origin.environment)
     return [
         Chunk(max(days.first, first or days.first), min(days.last, last or days.last))
         for days in held
@@ -192,12 +257,12 @@ def _held_within(job: _Job, first: date | None, last: date | None) -> list[Chunk
 def _ingest_from(
     settings: Settings, dataset: Dataset, source: str, session: date, environment: Mapping[str, str]
 ) -> BatchReport:
-    with _job(settings, dataset, source, environment) as job:
+    with _job(settings, dataset, source, environment, Priority.SESSION) as job:
         chunk = Chunk(session, session)
         with ledger.open_batch(settings.warehouse_dsn, dataset, source, chunk) as batch_id:
             try:
                 report, suite = commit_chunk(
-                    settings.warehouse_dsn, dataset, source, batch_id, job.prepare(chunk), complete=True
+                    settings.warehouse_dsn, dataset, source, batch_id, job.prepare([chunk]), complete=True
                 )
             except CollectionOutcome as outcome:
                 _record_outcome(job, chunk, batch_id, outcome)
@@ -208,17 +273,29 @@ def _ingest_from(
     return report
 
 
-def _prefetched(job: _Job, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, Future[PreparedChunk]]]:
-    """Each chunk with its preparation, which runs in the background while the one before is loaded."""
+def _report_fallback(settings: Settings, dataset: Dataset, report: BatchReport, failures: Sequence[Exception]) -> None:
+    outcomes = [f"{failure.outcome}: {failure}" for failure in failures if isinstance(failure, CollectionOutcome)]
+    if not outcomes:
+        return
+    message = (
+        f"loaded from {report.source}, because better sources failed: {'; '.join(outcomes)}. The next scheduled run "
+        "asks them again"
+    )
+    with connect(settings.warehouse_dsn, "etl") as connection:
+        ledger.open_alarm(connection, dataset, report.first, "fallback", message, report.batch_id)
+
+
+def _prefetched(job: _Job, parts: Sequence[Sequence[Chunk]]) -> Iterator[tuple[Chunk, Future[PreparedChunk]]]:
+    """Each part's span with its preparation, which runs in the background while the one before is loaded."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare") as background:
-        following = background.submit(job.prepare, chunks[0])
-        prepare_great_expectations()  # seconds of importing, best spent while the first chunk is read
-        for place, chunk in enumerate(chunks):
+        following = background.submit(job.prepare, parts[0])
+        prepare_great_expectations()  # seconds of importing, best spent while the first part is read
+        for place, part in enumerate(parts):
             current = following
-            if place + 1 < len(chunks):
-                current.exception()  # wait: at most one prepared chunk beside the one being loaded
-                following = background.submit(job.prepare, chunks[place + 1])
-            yield chunk, current
+            if place + 1 < len(parts):
+                current.exception()  # wait: at most one prepared part beside the one being loaded
+                following = background.submit(job.prepare, parts[place + 1])
+            yield _span(part), current
 
 
 def _finish(

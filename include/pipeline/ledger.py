@@ -12,6 +12,7 @@ import psycopg
 from include.crawlers.source import Chunk
 from include.crawlers.transport import CallRecord
 from include.datasets.registry import Dataset, dataset_named
+from include.outcomes import SourceNotConfiguredError
 from include.quality.session_rules import Refusal
 from include.warehouse import staging
 from include.warehouse.connection import connect
@@ -35,6 +36,7 @@ class RowCounts:
 def open_batch(dsn: str, dataset: Dataset, source: str, chunk: Chunk) -> Iterator[int]:
     """Enter a batch into the ledger as running; one left by an exception is entered as failed.
 
+    A source that is not configured was not asked for anything: that is no batch.
     Batches whose process died are entered as abandoned and their staging tables dropped.
     """
     with connect(dsn, "etl", autocommit=True) as connection:
@@ -49,6 +51,9 @@ def open_batch(dsn: str, dataset: Dataset, source: str, chunk: Chunk) -> Iterato
             connection.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK_CLASS, batch_id])
         try:
             yield batch_id
+        except SourceNotConfiguredError:
+            connection.execute("DELETE FROM ops.batch WHERE batch_id = %s", [batch_id])
+            raise
         except Exception as error:
             staging.drop(connection, dataset, batch_id)
             connection.execute(
@@ -105,14 +110,18 @@ def record_loaded(
     connection: psycopg.Connection, dataset: Dataset, source: str, batch_id: int, rows: Mapping[date, int]
 ) -> None:
     """Enter sessions as loaded, close their alarms, and release what quarantine held of them."""
+    trust = list(dataset.sources)
     with connection.cursor() as cursor:
+        # What a better source settled stays settled by it.
         cursor.executemany(
             "INSERT INTO ops.session_outcome (dataset, session, outcome, source, rows, batch_id) "
             "VALUES (%s, %s, 'loaded', %s, %s, %s) ON CONFLICT (dataset, session) DO UPDATE SET "
             "outcome = 'loaded', source = excluded.source, rows = excluded.rows, detail = NULL, "
             "batch_id = excluded.batch_id, decided_at = excluded.decided_at "
-            "WHERE (session_outcome.outcome, session_outcome.rows) IS DISTINCT FROM ('loaded', excluded.rows)",
-            [(dataset.name, session, source, count, batch_id) for session, count in rows.items()],
+            "WHERE session_outcome.outcome <> 'loaded' OR ("
+            "(session_outcome.source, session_outcome.rows) IS DISTINCT FROM (excluded.source, excluded.rows) "
+            "AND array_position(%s, excluded.source) <= array_position(%s, session_outcome.source))",
+            [(dataset.name, session, source, count, batch_id, trust, trust) for session, count in rows.items()],
         )
     sessions = list(rows)
     connection.execute(
@@ -121,9 +130,9 @@ def record_loaded(
         [batch_id, dataset.name, sessions],
     )
     connection.execute(
-        f"UPDATE ops.quarantine AS held SET released_by = %s FROM {dataset.table} AS bar "
+        f"UPDATE ops.quarantine AS held SET released_by = %s FROM {dataset.table} AS fact "
         "WHERE held.dataset = %s AND held.session = ANY (%s) AND held.released_by IS NULL "
-        "AND bar.symbol = held.symbol AND bar.session = held.session",
+        f"AND fact.{dataset.subject} = held.symbol AND fact.session = held.session",
         [batch_id, dataset.name, sessions],
     )
 

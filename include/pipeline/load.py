@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -25,14 +26,16 @@ def load_staged(
     dataset: Dataset,
     source: str,
     batch_id: int,
-    days: tuple[date, date],
+    sessions: Sequence[date],
     fetched_at: datetime,
 ) -> Loaded:
-    """Load the batch's clean rows, which lie within ``days``; touches only rows that differ.
+    """Load the batch's clean rows, which are of ``sessions``; touches only rows that differ.
 
     A row is corrected by a better source of the dataset, or by a later fetch from its own; the values it
-    replaces go to the revision table. Runs in the caller's transaction.
+    replaces go to the revision table. So do rows the batch lacks where that means they are wrong: see
+    :func:`_remove_vanished`. Runs in the caller's transaction.
     """
+    days = min(sessions), max(sessions)
     connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"load {dataset.table}"])
     connection.execute("SELECT ops.ensure_year_partitions(%s::regclass, %s, %s)", [dataset.table, *days])
     parameters = {
@@ -40,12 +43,17 @@ def load_staged(
         "batch_id": batch_id,
         "fetched_at": fetched_at,
         "less_trusted": list(dataset.sources[dataset.sources.index(source) + 1 :]),
-        "published": f"{dataset.publication_hour}:00",
+        "partial_sources": list(dataset.partial_sources),
+        "recheck": dataset.recheck,
+        "publication_hour": dataset.publication_hour,
+        "sessions": list(sessions),
     }
     if not _holds_rows(connection, dataset, days):
         return Loaded(connection.execute(_insert(dataset, batch_id), parameters).rowcount, 0)
     updated = connection.execute(_keep_revisions(dataset, batch_id), parameters).rowcount
     touched = connection.execute(_insert(dataset, batch_id) + _correct_on_conflict(dataset), parameters).rowcount
+    if source not in dataset.partial_sources:
+        connection.execute(_remove_vanished(dataset, batch_id), parameters)
     return Loaded(touched - updated, updated)
 
 
@@ -61,8 +69,8 @@ def _insert(dataset: Dataset, batch_id: int) -> sql.Composed:
     columns = _list(dataset.column_names)
     return sql.SQL(
         "INSERT INTO {table} AS held ({columns}, source, batch_id, known_at) "
-        "SELECT {columns}, %(source)s, %(batch_id)s, "
-        "({session} + %(published)s::time) AT TIME ZONE 'Asia/Seoul' "
+        "SELECT {columns}, %(source)s, %(batch_id)s, coalesce("
+        "({session} + make_interval(hours => %(publication_hour)s)) AT TIME ZONE 'Asia/Seoul', %(fetched_at)s) "
         "FROM {staged} WHERE violated_rule IS NULL"
     ).format(
         table=_name(dataset.table),
@@ -95,6 +103,31 @@ def _keep_revisions(dataset: Dataset, batch_id: int) -> sql.Composed:
         staged=_staged(dataset, batch_id),
         same_key=same_key,
         corrects=_corrects(dataset, "staged"),
+    )
+
+
+def _remove_vanished(dataset: Dataset, batch_id: int) -> sql.Composed:
+    """Move rows of the loaded sessions that the answer lacks to the revisions.
+
+    Only rows of a partial source, which a whole answer replaces, and those of a dataset to be rechecked, where an
+    earlier answer may have been stale. Otherwise a row missing from an answer may as well be the answer's fault.
+    """
+    same_key = sql.SQL(" AND ").join(
+        sql.SQL("held.{0} = staged.{0}").format(sql.Identifier(name)) for name in dataset.key
+    )
+    return sql.SQL(
+        "WITH gone AS (DELETE FROM {table} AS held WHERE held.{session} = ANY (%(sessions)s) "
+        "AND NOT EXISTS (SELECT FROM {staged} AS staged WHERE {same_key}) "
+        "AND (held.source = ANY (%(partial_sources)s) OR (%(recheck)s AND held.source = %(source)s AND "
+        "%(fetched_at)s > (SELECT earlier.fetched_at FROM ops.batch AS earlier "
+        "WHERE earlier.batch_id = held.batch_id))) RETURNING held.*) "
+        "INSERT INTO {revisions} SELECT gone.*, %(fetched_at)s, %(batch_id)s FROM gone"
+    ).format(
+        table=_name(dataset.table),
+        revisions=_name(dataset.revision_table),
+        session=sql.Identifier(dataset.session_column),
+        staged=_staged(dataset, batch_id),
+        same_key=same_key,
     )
 
 

@@ -2,51 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
 import pyarrow as pa
 
 from include.crawlers.source import Chunk, Crawler
 from include.crawlers.transport import Transport
 from include.datasets.registry import Dataset
+from include.outcomes import CollectionOutcome
 from include.pipeline.landing import LandingZone
 from include.quality.row_rules import mark_violations
+from include.quality.session_rules import Refusal
 
 
 @dataclass(frozen=True)
 class PreparedChunk:
-    """A chunk's rows, marked (see ``mark_violations``), and where the bytes they came from are kept."""
+    """A chunk's rows, marked (see ``mark_violations``), and where the bytes they came from are kept.
+
+    ``failures`` are sessions of it the source did not give, where it is asked session by session.
+    """
 
     chunk: Chunk
     rows: pa.Table
     landing_keys: list[str]
     fetched_at: datetime
+    failures: Mapping[date, Refusal] = field(default_factory=dict)
 
 
-def prepare_chunk(
-    dataset: Dataset,
-    source: str,
-    crawler: Crawler,
-    chunk: Chunk,
-    zone: LandingZone,
-    transport: Transport,
-    environment: Mapping[str, str],
-) -> PreparedChunk:
-    """Fetch ``chunk``, keep the bytes, then read them.
+@dataclass(frozen=True)
+class Origin:
+    """One dataset of one source, and what asking it takes."""
 
-    Raises:
-        CollectionOutcome: the source gave something else than the chunk's rows.
-        LandingError: the bytes could not be kept.
-        SourceNotConfiguredError: see ``Crawler.fetch``.
-    """
-    landed = [zone.land(dataset.name, source, body) for body in crawler.fetch(chunk, transport, environment)]
-    # In order of key the load fills the fact table's index from left to right.
-    rows = mark_violations(crawler.parse([kept.body for kept in landed], chunk), dataset)
-    return PreparedChunk(
-        chunk=chunk,
-        rows=rows,
-        landing_keys=[kept.key for kept in landed],
-        fetched_at=max(kept.body.fetched_at for kept in landed),
-    )
+    dataset: Dataset
+    source: str
+    crawler: Crawler
+    zone: LandingZone
+    transport: Transport
+    environment: Mapping[str, str]
+
+    def prepare(self, asked: Sequence[Chunk]) -> PreparedChunk:
+        """Fetch each of ``asked``, in order of time, keep the bytes, then read them.
+
+        Raises:
+            CollectionOutcome: the source gave something else than rows for every one; that of the first.
+            LandingError: the bytes could not be kept.
+            SourceNotConfiguredError: see ``Crawler.fetch``.
+        """
+        tables: list[pa.Table] = []
+        keys: list[str] = []
+        moments: list[datetime] = []
+        failures: dict[date, CollectionOutcome] = {}
+        for chunk in asked:
+            try:
+                landed = [
+                    self.zone.land(self.dataset.name, self.source, body)
+                    for body in self.crawler.fetch(chunk, self.transport, self.environment)
+                ]
+                tables.append(self.crawler.parse([kept.body for kept in landed], chunk))
+            except CollectionOutcome as outcome:
+                failures[chunk.first] = outcome
+                continue
+            keys += [kept.key for kept in landed]
+            moments += [kept.body.fetched_at for kept in landed]
+        if not tables:
+            raise next(iter(failures.values()))
+        return PreparedChunk(
+            chunk=Chunk(asked[0].first, asked[-1].last),
+            # In order of key the load fills the fact table's index from left to right.
+            rows=mark_violations(pa.concat_tables(tables), self.dataset),
+            landing_keys=keys,
+            fetched_at=max(moments),
+            failures={day: Refusal(outcome.outcome, str(outcome)) for day, outcome in failures.items()},
+        )

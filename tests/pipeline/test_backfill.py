@@ -66,7 +66,8 @@ def test_order_of_loading_does_not_matter(
     expected = digests(warehouse)
     with psycopg.connect(warehouse, autocommit=True) as connection:
         connection.execute(
-            "TRUNCATE market.daily_bar, market.instrument, market.instrument_observation, ops.session_outcome"
+            "TRUNCATE market.daily_bar, market.instrument, market.instrument_observation, market.halt, "
+            "ops.session_outcome"
         )
     ranges = [NOVEMBER, DECEMBER, NEW_YEAR]
     random.Random(3).shuffle(ranges)

@@ -23,6 +23,7 @@ from include.pipeline.ingest import ingest_session
 from include.settings import Settings
 from include.simulator.krx_open_api import KrxOpenApiServer
 from include.simulator.market import SimulatedMarket
+from include.simulator.world import World
 
 KEY = "key-that-must-not-leak"
 FIRST, SECOND = date(2023, 1, 5), date(2023, 1, 6)
@@ -30,7 +31,7 @@ FIRST, SECOND = date(2023, 1, 5), date(2023, 1, 6)
 
 @pytest.fixture
 def exchange(market: SimulatedMarket) -> Iterator[KrxOpenApiServer]:
-    with KrxOpenApiServer(market, auth_key=KEY) as running:
+    with KrxOpenApiServer(World(market), auth_key=KEY) as running:
         yield running
 
 
