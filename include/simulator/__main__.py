@@ -1,9 +1,11 @@
-"""Command line of the simulator: serve it as KRX Open API, or write it as yearly files."""
+"""Command line of the simulator: serve it as the sources' web servers, or write it as yearly files."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
+from threading import Event
 from typing import Annotated
 
 import typer
@@ -11,9 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from include.market.calendar import KST
-from include.simulator.krx_open_api import KrxOpenApiServer
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
 from include.simulator.market import SimulatedMarket
+from include.simulator.sources import SimulatedSources
+from include.simulator.world import World
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 console = Console()
@@ -29,26 +32,26 @@ Last = Annotated[datetime, typer.Option("--to", formats=_DAY, help="Last day.")]
 def serve(
     first: First,
     last: Last,
-    auth_key: Annotated[str, typer.Option(envvar="KRX_OPEN_API_KEY", help="The key callers must send.")],
     symbols: Symbols = 300,
     seed: Seed = 1,
-    port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
+    port: Annotated[int, typer.Option(help="First of consecutive ports, one a source; 0 takes free ones.")] = 0,
     now: Annotated[
         datetime | None, typer.Option(help="Hold the publication clock at this moment of Seoul time.")
     ] = None,
+    latency: Annotated[float, typer.Option(help="Seconds every answer takes at least.")] = 0.0,
 ) -> None:
-    """Serve the market over HTTP on loopback until interrupted."""
-    market = _market(seed, symbols, first.date(), last.date())
+    """Serve the market as every source's web server on loopback until interrupted.
+
+    Prints the environment a warehouse needs to ask them, one NAME=value a line.
+    """
+    world = World(_market(seed, symbols, first.date(), last.date()))
     moment = now.replace(tzinfo=KST) if now is not None else None
-    with KrxOpenApiServer(market, auth_key, port, lambda: moment or datetime.now(KST)) as server:
-        console.print(
-            f"KRX Open API, simulated: {server.base_url}/svc/apis/sto/stk_bydd_trd?basDd=YYYYMMDD",
-            soft_wrap=True,
-        )
-        try:
-            server.wait()
-        except KeyboardInterrupt:
-            console.print("stopped")
+    with SimulatedSources(world, lambda: moment or datetime.now(KST), port) as sources:
+        for server in sources.servers.values():
+            server.latency = latency
+        typer.echo("\n".join(f"{name}={value}" for name, value in sources.environment.items()))
+        with suppress(KeyboardInterrupt):
+            Event().wait()
 
 
 @app.command()

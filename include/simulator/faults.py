@@ -14,8 +14,10 @@ class FaultKind(StrEnum):
     """What goes wrong with an answer.
 
     ``timeout`` holds the request for ``seconds`` and hangs up; ``slow_drip`` spreads the body over
-    ``seconds``. ``yesterdays_data`` is the previous session's answer as published then, ``stale_copy`` the
-    same rows under the date asked for.
+    ``seconds``. ``logout`` answers as if the login had ended. ``yesterdays_data`` is the previous session's
+    answer as published then, ``stale_copy`` its figures under the dates asked for. ``partial_market`` leaves
+    half the rows, and of a service that answers symbol by symbol half the symbols without an answer.
+    ``layout_changed`` is a page that says the same in another shape.
     """
 
     HTTP_500 = "http_500"
@@ -24,6 +26,7 @@ class FaultKind(StrEnum):
     SLOW_DRIP = "slow_drip"
     TRUNCATED_BODY = "truncated_body"
     MAINTENANCE_HTML = "maintenance_html"
+    LOGOUT = "logout"
     EMPTY_LIST = "empty_list"
     YESTERDAYS_DATA = "yesterdays_data"
     STALE_COPY = "stale_copy"
@@ -33,6 +36,7 @@ class FaultKind(StrEnum):
     WRONG_ENCODING = "wrong_encoding"
     COMMA_STRINGS = "comma_strings"
     DUPLICATE_ROWS = "duplicate_rows"
+    LAYOUT_CHANGED = "layout_changed"
 
 
 class InvalidFaultError(ValueError):
@@ -41,7 +45,7 @@ class InvalidFaultError(ValueError):
 
 @dataclass
 class Fault:
-    """One fault at ``endpoint`` (or every one, ``*``), for the next ``times`` calls (None: until cleared).
+    """One fault at ``endpoint`` (or at all that serve data, ``*``), for the next ``times`` calls (None: until cleared).
 
     ``seconds`` is for timeout and slow_drip; ``retry_after`` (seconds) is for http_429, without it the
     header is missing.
@@ -90,11 +94,11 @@ class FaultBook:
         with self._lock:
             self._faults.clear()
 
-    def take(self, endpoint: str) -> Fault | None:
-        """The fault that the next answer of ``endpoint`` shows, counted as shown; None when there is none."""
+    def take(self, *endpoints: str) -> Fault | None:
+        """The first fault at any of ``endpoints``, counted as shown; None when there is none."""
         with self._lock:
             for fault in self._faults:
-                if fault.endpoint in {endpoint, ANY_ENDPOINT}:
+                if fault.endpoint in endpoints:
                     if fault.times is not None:
                         fault.times -= 1
                         if fault.times == 0:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 import sys
@@ -30,15 +29,20 @@ def test_an_impossible_market_is_explained(tmp_path: Path) -> None:
 
 
 def test_serve_until_interrupted() -> None:
-    command = [sys.executable, "-m", "include.simulator", "serve", *MARKET, "--auth-key", "key"]
+    command = [sys.executable, "-m", "include.simulator", "serve", *MARKET, "--latency", "0.01"]
     with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-            assert found is not None
-            url = f"{found.group()}/svc/apis/sto/stk_bydd_trd"
-            answer = requests.get(url, {"basDd": "20240103"}, headers={"AUTH_KEY": "key"}, timeout=30)
+            environment = {}
+            for line in process.stdout:
+                name, _, environment[name] = line.strip().partition("=")
+                if {"KRXW_KRX_OPENAPI_URL", "KRXW_KRX_OPENAPI_KEY"} <= environment.keys():
+                    break
+            url = f"{environment['KRXW_KRX_OPENAPI_URL']}/svc/apis/sto/stk_bydd_trd"
+            key = {"AUTH_KEY": environment["KRXW_KRX_OPENAPI_KEY"]}
+            answer = requests.get(url, {"basDd": "20240103"}, headers=key, timeout=30)
             assert len(answer.json()["OutBlock_1"]) > 3
+            assert answer.elapsed.total_seconds() >= 0.01
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
