@@ -38,9 +38,22 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.outcomes import CollectionOutcome
 from krxw_airflow.assets import dataset_asset, dataset_names
+from krxw_airflow.credentials import source_environment
 from krxw_airflow.policy import COLLECTION_RETRY_POLICY, TASK_DEFAULTS
 
-SOURCES = ("marcap", "krx_openapi")
+SOURCES = (
+    "krx_openapi",
+    "krx_portal",
+    "naver",
+    "yfinance",
+    "kis",
+    "kiwoom",
+    "marcap",
+    "krx_export",
+    "krx_listings",
+    "flow_files",
+    "funetf",
+)
 
 log = logging.getLogger("airflow.task")
 
@@ -60,7 +73,7 @@ log = logging.getLogger("airflow.task")
         "path": Param(
             None,
             type=["null", "string"],
-            description="Folder of marcap's files on the worker; empty for KRXW_MARCAP_PATH",
+            description="Folder on the worker, for a source of files; empty for its variable, as KRXW_MARCAP_PATH",
         ),
     },
 )
@@ -76,7 +89,9 @@ def backfill() -> None:
 
         params = get_current_context()["params"]
         first, last = date.fromisoformat(params["first"]), date.fromisoformat(params["last"])
-        chunks = plan_chunks(load_settings(), params["dataset"], first, last, params["source"], params["path"])
+        source = params["source"]
+        environment = source_environment([source])
+        chunks = plan_chunks(load_settings(), params["dataset"], first, last, source, params["path"], environment)
         years = [list(year) for _, year in groupby(chunks, key=lambda chunk: chunk.first.year)]
         return [{"first": year[0].first.isoformat(), "last": year[-1].last.isoformat()} for year in years]
 
@@ -100,6 +115,7 @@ def backfill() -> None:
             date.fromisoformat(last),
             source=params["source"],
             path=params["path"],
+            environment=source_environment([params["source"]]),
             on_batch=lambda report: log.info(report.summary()),
         )
         if failed := [report for report in reports if report.status == "failed"]:
@@ -116,29 +132,34 @@ def backfill() -> None:
         if failed := len(planned) - len(loaded):
             raise AirflowFailException(f"{failed} of {len(planned)} years failed: see the log of each `load`")
 
-    def announce(dataset: str, years: Any) -> None:
+    # Only the branch taken costs a process.
+    @task.branch(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+    def choose_announcement(years: Any) -> str:
+        return f"announce_{get_current_context()['params']['dataset']}"
+
+    def announce(dataset: str, years: Any) -> Any:
         asset = dataset_asset(dataset)
 
         # One partition, not one per session: a consumer works off all there is at once.
         @task(
             task_id=f"announce_{dataset}",
             outlets=[asset],
-            trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
         )
         def latest_loaded(years: Any) -> None:
-            context = get_current_context()
             sessions = [batch["latest_loaded"] for year in years for batch in year if batch["latest_loaded"]]
-            if context["params"]["dataset"] != dataset or not sessions:
+            if not sessions:
                 raise AirflowSkipException(f"no session of {dataset} was loaded")
-            context["outlet_events"][asset].add_partitions(max(sessions))
+            get_current_context()["outlet_events"][asset].add_partitions(max(sessions))
 
-        latest_loaded(years)
+        return latest_loaded(years)
 
     planned = plan()
     years = load.expand_kwargs(planned)
     summarise(planned, years)
+    chosen = choose_announcement(years)
     for dataset in dataset_names():
-        announce(dataset, years)
+        chosen >> announce(dataset, years)
 
 
 backfill()

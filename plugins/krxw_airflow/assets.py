@@ -23,7 +23,7 @@ def dataset_names() -> tuple[str, ...]:
 
 @cache
 def dataset_asset(dataset: str) -> Asset:
-    """The asset of ``dataset``'s fact table.
+    """The asset of ``dataset``.
 
     Raises:
         LookupError: the registry has no such dataset.

@@ -28,6 +28,8 @@ TASK_DEFAULTS: dict[str, Any] = {
 
 # From the evening into the next day's noon: KRX Open API shows a session the morning after.
 COLLECTION_RETRIES = 18
+# The portal admits one job at a time: one may wait for another's twenty minutes before its own.
+COLLECTION_TIMEOUT = timedelta(minutes=90)
 
 COLLECTION_RETRY_POLICY = ExceptionRetryPolicy(
     rules=[

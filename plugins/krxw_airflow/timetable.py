@@ -1,11 +1,11 @@
-"""When the warehouse collects: after each session of the Korea Exchange, and on no other day."""
+"""When the warehouse collects: from the open of each session of the Korea Exchange or its close, on no other day."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pendulum
 from airflow.exceptions import AirflowTimetableInvalid, InvalidPartitionKeyError
@@ -28,7 +28,7 @@ ONE_DAY = timedelta(days=1)
 
 
 class SessionTimetable(Timetable):
-    """One run per session, ``offset`` after the session's close, late closes included.
+    """One run per session, ``offset`` after the session's close, or its open; late ones included.
 
     The session is the run's partition: ``partition_key`` is its ISO date, ``partition_date`` its midnight in
     Asia/Seoul. As with Airflow's own partition timetables, a run has no data interval and no logical date.
@@ -39,36 +39,38 @@ class SessionTimetable(Timetable):
 
     partitioned = True
 
-    def __init__(self, offset: timedelta) -> None:
+    def __init__(self, offset: timedelta, since: Literal["open", "close"] = "close") -> None:
         self.offset = offset
-        self.description = f"{_in_words(offset)} after the close of every session of the Korea Exchange"
+        self.since = since
+        self.description = f"{_in_words(offset)} after the {since} of every session of the Korea Exchange"
 
     @property
     def summary(self) -> str:
         """The schedule as the UI's list of DAGs shows it."""
-        return f"session close + {_in_words(self.offset)}"
+        return f"session {self.since} + {_in_words(self.offset)}"
 
     def validate(self) -> None:
-        """Refuse an offset before the close.
+        """Refuse an offset before what it is counted from.
 
         Raises:
             AirflowTimetableInvalid: the offset is negative.
         """
         if self.offset < timedelta(0):
-            raise AirflowTimetableInvalid(f"expected an offset after the close, got {self.offset}")
+            raise AirflowTimetableInvalid(f"expected an offset after the {self.since}, got {self.offset}")
 
     def serialize(self) -> dict[str, Any]:
         """What :meth:`deserialize` needs."""
-        return {"offset_seconds": self.offset.total_seconds()}
+        return {"offset_seconds": self.offset.total_seconds(), "since": self.since}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> SessionTimetable:
         """The timetable that :meth:`serialize` described."""
-        return cls(timedelta(seconds=data["offset_seconds"]))
+        return cls(timedelta(seconds=data["offset_seconds"]), data["since"])
 
     def due(self, session: date) -> pendulum.DateTime:
         """When the run of ``session`` starts, in UTC."""
-        return _utc(trading_hours(session).close + self.offset)
+        hours = trading_hours(session)
+        return _utc((hours.open if self.since == "open" else hours.close) + self.offset)
 
     def latest_due(self, moment: datetime) -> date:
         """The latest session whose run is due at ``moment``."""

@@ -10,6 +10,7 @@ from include.datasets.registry import datasets
 from include.settings import PROJECT_ROOT
 
 DAG_IDS = sorted(path.stem for path in (PROJECT_ROOT / "dags").glob("*.py"))
+COLLECTING = sorted(set(DAG_IDS) - {"adjustments", "backfill", "cold_storage"})
 HEADINGS = ("## What it does", "## When it runs", "## Alarms and what to do")
 
 
@@ -68,8 +69,15 @@ def test_schedules(seen: dict[str, Any]) -> None:
         "adjustments": "PartitionedAssetTimetable",
         "backfill": "PartitionedAtRuntime",
         "cold_storage": "CronTriggerTimetable",
-        "daily_bars": "SessionTimetable",
+        **dict.fromkeys(COLLECTING, "SessionTimetable"),
     }
+
+
+def test_every_dataset_is_collected_by_one_dag(seen: dict[str, Any]) -> None:
+    collected = [
+        outlet for name in COLLECTING for task in seen["dags"][name]["tasks"].values() for outlet in task["outlets"]
+    ]
+    assert sorted(collected) == [f"krxw://warehouse/market/{name}" for name in sorted(datasets())]
 
 
 def test_backfill_offers_every_dataset_and_every_source(seen: dict[str, Any]) -> None:
@@ -79,10 +87,7 @@ def test_backfill_offers_every_dataset_and_every_source(seen: dict[str, Any]) ->
     assert set(params["source"]["enum"]) == sources
 
 
-def test_every_dataset_can_be_announced_by_a_backfill_and_is_stored_cold(seen: dict[str, Any]) -> None:
+def test_every_dataset_can_be_announced_by_a_backfill(seen: dict[str, Any]) -> None:
     announcing = seen["dags"]["backfill"]["tasks"]
-    storing = seen["dags"]["cold_storage"]["tasks"]
-    for name, dataset in datasets().items():
-        uri = f"krxw://warehouse/{dataset.table.replace('.', '/')}"
-        assert announcing[f"announce_{name}"]["outlets"] == [uri]
-        assert {f"{name}.export", f"{name}.verify"} <= storing.keys()
+    for name in datasets():
+        assert announcing[f"announce_{name}"]["outlets"] == [f"krxw://warehouse/market/{name}"]

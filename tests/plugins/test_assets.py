@@ -12,10 +12,10 @@ from krxw_airflow.assets import dataset_asset, dataset_names
 
 def test_every_dataset_of_the_registry_is_an_asset() -> None:
     assert dataset_names() == tuple(sorted(datasets()))
-    for name, dataset in datasets().items():
+    for name in datasets():
         asset = dataset_asset(name)
         assert asset.name == name
-        assert asset.uri == f"krxw://warehouse/{dataset.table.replace('.', '/')}"
+        assert asset.uri == f"krxw://warehouse/market/{name}"
 
 
 def test_an_unknown_dataset_is_refused_by_name() -> None:
