@@ -18,6 +18,7 @@ from include.quality.validate import prepare_great_expectations
 from include.settings import Settings
 from include.simulator.krx_open_api import KrxOpenApiServer
 from include.simulator.market import LATEST_LAST
+from include.simulator.world import World
 from include.warehouse.fingerprint import fingerprint
 
 Result = TypeVar("Result")
@@ -44,7 +45,7 @@ def _session_seconds(settings: Settings, files: MarketFiles) -> float:
     market = files.market()
     market.session_table(files.following)  # simulated before the clock starts
     prepare_great_expectations()
-    with KrxOpenApiServer(market, _KEY, now=lambda: datetime.combine(LATEST_LAST, time_of_day(), KST)) as server:
+    with KrxOpenApiServer(World(market), _KEY, now=lambda: datetime.combine(LATEST_LAST, time_of_day(), KST)) as server:
         source = {"KRXW_KRX_OPENAPI_URL": server.base_url, "KRXW_KRX_OPENAPI_KEY": _KEY}
         report, seconds = _timed(
             lambda: ingest_session(settings, "daily_bar", files.following, "krx_openapi", environment=source)

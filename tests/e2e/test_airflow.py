@@ -21,6 +21,7 @@ from include.simulator.faults import Fault, FaultKind
 from include.simulator.krx_open_api import KrxOpenApiServer
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
 from include.simulator.market import SCHEMA, SimulatedMarket
+from include.simulator.world import World
 
 KEY = "key-of-the-simulated-service"
 OFFSET = timedelta(hours=2, minutes=40)
@@ -57,7 +58,7 @@ def market() -> SimulatedMarket:
 @pytest.fixture
 def service(market: SimulatedMarket) -> Iterator[KrxOpenApiServer]:
     all_published = datetime.now(KST) + timedelta(days=7)
-    with KrxOpenApiServer(market, KEY, now=lambda: all_published) as server:
+    with KrxOpenApiServer(World(market), KEY, now=lambda: all_published) as server:
         yield server
 
 
