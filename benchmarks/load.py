@@ -46,7 +46,7 @@ def load_in_child(dsn: str, home: Path, folder: Path, first: date, last: date) -
 def _load(dsn: str, home: str, folder: str, first: str, last: str) -> LoadResult:
     began = time.perf_counter()
     from benchmarks.step_clock import StepClock
-    from include.pipeline.ingest import backfill
+    from include.pipeline.backfill import backfill
     from include.quality.validate import prepare_great_expectations
     from include.settings import load_settings
 

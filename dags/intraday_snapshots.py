@@ -61,7 +61,7 @@ def snapshot_interval(context: Context) -> timedelta:
 def take_snapshot(at: datetime) -> str:
     """Quotes of the moment ``at`` into the warehouse; what was done, in one line."""
     from include.datasets.registry import dataset_named
-    from include.pipeline.snapshot import ingest_snapshot
+    from include.pipeline.ingest import ingest_snapshot
     from include.settings import load_settings
 
     environment = source_environment(dataset_named(DATASET).sources)

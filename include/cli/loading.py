@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from include.adjustments.refresh import refresh_adjustments
+from include.adjustments.refresh import AdjustmentReport, refresh_adjustments
 from include.cli.terminal import console, day, plain_errors
-from include.pipeline.ingest import backfill as backfill_range
-from include.pipeline.ingest import ingest_session, plan_chunks
+from include.pipeline.backfill import backfill as backfill_range
+from include.pipeline.backfill import plan_chunks
+from include.pipeline.ingest import ingest_session
 from include.pipeline.report import BatchReport
-from include.settings import load_settings
+from include.settings import Settings, load_settings
 
 _SHOWN = 10
 
@@ -28,26 +29,29 @@ def register(app: typer.Typer) -> None:
 
 def backfill(
     dataset: Annotated[str, typer.Argument(help="Dataset, e.g. daily_bar.")],
-    source: Annotated[str, typer.Option(help="Source to read, e.g. marcap or krx_openapi.")],
+    source: Annotated[
+        str | None, typer.Option(help="Source, e.g. marcap or krx_openapi; by default the best that is configured.")
+    ] = None,
     first: Annotated[date | None, typer.Option("--from", parser=day, help="First day, YYYY-MM-DD.")] = None,
     last: Annotated[date | None, typer.Option("--to", parser=day, help="Last day, YYYY-MM-DD.")] = None,
     path: Annotated[str | None, typer.Option(help="Folder, for a source that reads files.")] = None,
 ) -> None:
-    """Load a range of sessions, or all a source of files holds, and bring the adjustments up to date."""
+    """Load a range of sessions, or all a source of files holds; bars bring the adjustments up to date."""
     settings = load_settings()
     with plain_errors():
-        chunks = plan_chunks(settings, dataset, first, last, source, path)
+        chunks = len(plan_chunks(settings, dataset, first, last, source, path)) if source else None
         with _progress() as progress:
-            task = progress.add_task(f"{dataset} from {source}", total=len(chunks))
+            task = progress.add_task(f"{dataset} from {source or 'its best source'}", total=chunks)
 
             def show(report: BatchReport) -> None:
                 progress.console.print(report.summary(), highlight=False, soft_wrap=True)
                 progress.advance(task)
 
             reports = backfill_range(settings, dataset, first, last, source=source, path=path, on_batch=show)
-        adjustments = refresh_adjustments(settings.warehouse_dsn)
+        adjustments = _adjust_after(settings, dataset)
     _conclude(reports)
-    console.print(adjustments.summary())
+    if adjustments:
+        console.print(adjustments.summary())
     console.print(f"Data quality: {settings.reports / 'data_docs' / 'index.html'}", soft_wrap=True)
     if any(report.status == "failed" for report in reports):
         raise typer.Exit(1)
@@ -58,13 +62,19 @@ def ingest(
     session: Annotated[date, typer.Option(parser=day, help="Session, YYYY-MM-DD.")],
     source: Annotated[str | None, typer.Option(help="Only this source; by default each in order.")] = None,
 ) -> None:
-    """Load one session from the first source that has it, and bring the adjustments up to date."""
+    """Load one session from the first source that has it; bars bring the adjustments up to date."""
     settings = load_settings()
     with plain_errors():
         report = ingest_session(settings, dataset, session, source)
-        adjustments = refresh_adjustments(settings.warehouse_dsn)
+        adjustments = _adjust_after(settings, dataset)
     console.print(report.summary(), soft_wrap=True)
-    console.print(adjustments.summary())
+    if adjustments:
+        console.print(adjustments.summary())
+
+
+def _adjust_after(settings: Settings, dataset: str) -> AdjustmentReport | None:
+    """Adjustments up to the bars just loaded; None where no bars were."""
+    return refresh_adjustments(settings.warehouse_dsn) if dataset == "daily_bar" else None
 
 
 def adjust() -> None:

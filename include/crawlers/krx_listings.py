@@ -25,6 +25,7 @@ from include.crawlers.published_rows import (
     PLAIN,
     Notation,
     Row,
+    read_column,
     read_columns,
     require_fields,
     table_of,
@@ -32,6 +33,7 @@ from include.crawlers.published_rows import (
 from include.crawlers.source import Chunk, RawBody
 from include.crawlers.transport import Transport
 from include.datasets import daily_bar, delisting, instrument
+from include.datasets.registry import Column
 from include.market.calendar import FIRST_KNOWN_DAY
 from include.market.instruments import InstrumentKind, instrument_kind
 from include.outcomes import Malformed, NotPublished
@@ -67,6 +69,7 @@ _STOCK_FIELDS: Mapping[str, str] = {
     "listed_shares": "LIST_SHRS",
 }
 _KIND_FIELDS = ("SECUGRP_NM", "KIND_STKCERT_TP_NM", "ISU_NM")
+_KIND_TEXT = Column("kind", pa.string(), "What the kind of an issue is told from")
 _PRODUCT_FIELDS = {
     name: field for name, field in _STOCK_FIELDS.items() if name not in {"market", "section", "par_value"}
 }
@@ -209,7 +212,8 @@ def _stocks(rows: Sequence[Row], session: date, name: str) -> pa.Table:
     require_fields(rows, (*_STOCK_FIELDS.values(), *_KIND_FIELDS), name)
     rows = [{**row, "PARVAL": ""} if row["PARVAL"] == _NO_PAR else row for row in rows]
     columns = read_columns(rows, _STOCK_FIELDS, instrument.DATASET, GROUPED, name)
-    kinds = [instrument_kind(*(row[field] for field in _KIND_FIELDS)).value for row in rows]
+    published = (read_column(rows, field, _KIND_TEXT, GROUPED, name).to_pylist() for field in _KIND_FIELDS)
+    kinds = [instrument_kind(*texts).value for texts in zip(*published, strict=True)]
     columns["kind"] = pa.array(kinds, pa.string())
     return table_of(instrument.DATASET, columns, {"session": session})
 

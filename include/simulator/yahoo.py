@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from functools import cached_property, partial
+from math import prod
 from threading import Lock
 from typing import Any, ClassVar
 from urllib.parse import unquote
@@ -210,12 +211,11 @@ class YahooServer(SimulatedServer):
         paid = self._dividends.of(code, sessions)
         events: list[Row] = []
         for session in asked:
-            if view.figures_of(session) in paid:
+            amount = paid.get(view.figures_of(session))
+            if amount is not None:
                 later = [action.base_ratio for action in actions if action.ex_date > session]
-                amount = Fraction(paid[view.figures_of(session)])
-                for ratio in later:
-                    amount *= ratio
-                events.append({"date": _seconds(_SEOUL, view.label_of(session)), "amount": round(float(amount), 6)})
+                adjusted = round(float(prod(later, start=Fraction(amount))), 6)
+                events.append({"date": _seconds(_SEOUL, view.label_of(session)), "amount": adjusted})
         splits = [action for action in actions if action.kind in _SPLITS and first <= action.ex_date <= last]
         return events + [_split(action) for action in splits]
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from include.adjustments.refresh import refresh_adjustments
-from include.pipeline.ingest import backfill
+from include.pipeline.backfill import backfill
 from include.settings import Settings
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
 from include.simulator.market import SimulatedMarket

@@ -184,7 +184,7 @@ def test_holdings_of_another_session_cost_two_calls(
     other = world.sessions[world.sessions.index(session) + days]
     calls = len(server.calls)
     with pytest.raises(CollectionOutcome) as raised:
-        _fetch("etf_holding", Chunk(other, other), server, transport)
+        _collect("etf_holding", Chunk(other, other), server, transport)
     assert raised.value.outcome == outcome
     assert len(server.calls) - calls == 2
 

@@ -172,14 +172,6 @@ def test_a_fault_ends_in_its_outcome(
     assert raised.value.outcome == outcome
 
 
-def test_comma_strings_are_malformed(
-    chunk: Chunk, server: YahooServer, environment: dict[str, str], transport: Transport
-) -> None:
-    server.faults.add(Fault("chart", FaultKind.COMMA_STRINGS))
-    with pytest.raises(Malformed, match="volume"):
-        _collect("global_bar", chunk, environment, transport)
-
-
 def _answer(symbol: str, **changes: Any) -> RawBody:
     """A chart of one bar at 09:00 in Seoul."""
     stamp = int(datetime.combine(SESSION, time(9), KST).timestamp())
@@ -222,6 +214,15 @@ def test_a_bar_of_nulls_is_no_bar() -> None:
     quote = {name: [1.0, None] for name in ("open", "high", "low", "close")} | {"volume": [1, None]}
     [row] = _bars(_answer("^KS11", timestamp=stamps, indicators={"quote": [quote]}))
     assert row["session"] == SESSION - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("volume", "1,234"), ("close", "4,321.5"), ("volume", 1.5), ("low", True)]
+)
+def test_what_is_no_number_is_malformed(field: str, value: Any) -> None:
+    quote: dict[str, Any] = {name: [1.0] for name in ("open", "high", "low", "close")} | {"volume": [0], field: [value]}
+    with pytest.raises(Malformed, match="expected a"):
+        _bars(_answer("^KS11", indicators={"quote": [quote]}))
 
 
 def test_an_error_object_is_malformed_unless_nothing_was_found() -> None:

@@ -26,7 +26,7 @@ KEY, SECRET = "key-of-the-simulated-broker", "secret-of-the-simulated-broker"
 # College entrance examination: 10:00-16:30.
 SESSION, SATURDAY = date(2025, 11, 13), date(2025, 11, 15)
 TICKS = [datetime.combine(SESSION, moment, KST) for moment in (time(12), time(14), time(16), time(16, 30))]
-COLUMNS = ("symbol", "at", "price", "open", "high", "low", "change", "volume", "value_krw")
+COLUMNS = ("symbol", "at", "price", "open", "high", "low", "change", "volume")
 WATCHED = 12
 
 
@@ -37,7 +37,8 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def watched(world: World) -> list[str]:
-    symbols: list[str] = world.table("daily_bar", SESSION)["symbol"].to_pylist()[:WATCHED]
+    largest_first = world.table("daily_bar", SESSION).sort_by([("value_krw", "descending")])
+    symbols: list[str] = largest_first["symbol"].to_pylist()[:WATCHED]
     return symbols
 
 
@@ -117,6 +118,16 @@ def test_every_tick_holds_the_quotes_of_its_moment(
     loaded = fetch(warehouse_dsn, f"SELECT {', '.join(COLUMNS)} FROM market.intraday_snapshot ORDER BY at, symbol")
     shown = [row for at in TICKS for row in world.quotes(SESSION, at, watched).select(COLUMNS).to_pylist()]
     assert loaded == [tuple(row.values()) for row in shown], story["log"]
+
+
+def test_turnover_is_told_where_the_source_tells_it_exactly(
+    story: dict[str, Any], world: World, watched: list[str], warehouse_dsn: str
+) -> None:
+    told = fetch(
+        warehouse_dsn,
+        "SELECT at, sum(value_krw)::bigint FROM market.intraday_snapshot WHERE source = 'kis' GROUP BY at ORDER BY at",
+    )
+    assert told == [(at, sum(world.quotes(SESSION, at, watched)["value_krw"].to_pylist())) for at in TICKS[1:]]
 
 
 def test_the_rows_name_the_source_that_gave_them(story: dict[str, Any], warehouse_dsn: str) -> None:

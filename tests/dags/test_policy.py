@@ -82,9 +82,9 @@ def test_every_dataset_is_collected_by_one_dag(seen: dict[str, Any]) -> None:
 
 def test_backfill_offers_every_dataset_and_every_source(seen: dict[str, Any]) -> None:
     params = seen["dags"]["backfill"]["params"]
-    assert params["dataset"]["enum"] == sorted(datasets())
+    assert params["dataset"]["enum"] == [*sorted(datasets()), "all"]
     sources = {source for dataset in datasets().values() for source in dataset.sources}
-    assert set(params["source"]["enum"]) == sources
+    assert set(params["source"]["enum"]) == {None, *sources}
 
 
 def test_every_dataset_can_be_announced_by_a_backfill(seen: dict[str, Any]) -> None:

@@ -115,7 +115,7 @@ def test_backfill_loads_year_by_year_and_announces_the_latest_session(story: Sto
     skipped = {f"announce_{name}" for name in datasets()} - {"announce_daily_bar"}
     assert {name for name, state in story.backfill["tasks"].items() if state == "skipped"} == skipped
     assert {name: state for name, state in story.backfill["tasks"].items() if name not in skipped} == dict.fromkeys(
-        ("plan", "load[0]", "load[1]", "summarise", "choose_announcement", "announce_daily_bar"), "success"
+        ("plan", "load[0]", "load[1]", "summarise", "choose_announcements", "announce_daily_bar"), "success"
     )
     assert story.backfill["announced"] == [["daily_bar", str(LAST_OF_FILES)]]
 

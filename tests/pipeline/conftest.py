@@ -10,7 +10,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from include.pipeline.ingest import backfill
+from include.pipeline.backfill import backfill
 from include.pipeline.report import BatchReport
 from include.settings import Settings
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years

@@ -64,16 +64,18 @@ class EtfHoldingCrawler(LatestOnlyCrawler):
     def fetch(self, chunk: Chunk, transport: Transport, environment: Mapping[str, str]) -> list[RawBody]:
         """The list, then each fund's analysis, or its page, or both where the first is of no use.
 
-        Raises:
-            Missing, NotPublished: the first fund, which is the largest, shows another session; no other was asked.
+        Where the list or its first and largest fund is no good, no other fund is asked for: ``parse`` says why.
         """
         path = "/api/sise/etfItemList.nhn"
         bodies = [ask(transport, environment, SITE, path, {}, endpoint=_LIST, suffix=".json")]
-        for fund in _funds(bodies[0]):
-            of_fund = self._fetch_fund(fund, transport, environment)
-            if len(bodies) == 1:
-                _require_session(_portfolio(of_fund), chunk.first, fund)
-            bodies += of_fund
+        try:
+            funds = _funds(bodies[0])
+        except (Malformed, NotPublished):
+            return bodies
+        for fund in funds:
+            bodies += self._fetch_fund(fund, transport, environment)
+            if fund == funds[0] and not _shows(bodies[1:], chunk.first):
+                return bodies
         return bodies
 
     def _fetch_fund(self, fund: str, transport: Transport, environment: Mapping[str, str]) -> list[RawBody]:
@@ -144,7 +146,7 @@ def _funds(body: RawBody) -> list[str]:
         raise Malformed(f"{where}: expected result.etfItemList[].itemcode, {error!r} in {str(answer)[:120]}") from error
     if not funds:
         raise NotPublished(f"{where}: lists no ETF")
-    if len(set(funds)) < len(funds) or not all(isinstance(fund, str) and is_valid_symbol(fund) for fund in funds):
+    if not all(isinstance(fund, str) and is_valid_symbol(fund) for fund in funds) or len(set(funds)) < len(funds):
         raise Malformed(f"{where}: expected different symbols, got {funds[:10]}...")
     return funds
 
@@ -152,6 +154,13 @@ def _funds(body: RawBody) -> list[str]:
 def _portfolio(bodies: Sequence[RawBody]) -> _Portfolio:
     """What the last of a fund's bodies shows: the page is asked for only where the analysis is of no use."""
     return _analysed(bodies[-1]) if bodies[-1].request["endpoint"] == _ANALYSIS else _shown(bodies[-1])
+
+
+def _shows(bodies: Sequence[RawBody], session: date) -> bool:
+    try:
+        return _portfolio(bodies).day == session
+    except Malformed:
+        return False
 
 
 def _require_session(portfolio: _Portfolio, session: date, fund: str) -> None:
@@ -167,7 +176,7 @@ def _analysed(body: RawBody) -> _Portfolio:
     try:
         entries = answer["etfTop10MajorConstituentAssets"] or []
         day = day_of(answer["returnPerformanceReferenceDate"], "%Y.%m.%d", where)
-        places = [entry["seq"] for entry in entries]
+        places = {entry["seq"] for entry in entries}
         positions = [
             _position(entry["itemCode"], entry["itemName"], entry["stockCount"], entry["etfWeight"], where)
             for entry in entries
@@ -177,8 +186,8 @@ def _analysed(body: RawBody) -> _Portfolio:
             f"{where}: expected returnPerformanceReferenceDate and etfTop10MajorConstituentAssets[] with seq, "
             f"itemCode, itemName, stockCount and etfWeight, {error!r} in {str(answer)[:120]}"
         ) from error
-    if len(set(places)) < len(places):
-        raise Malformed(f"{where}: a place in the list appears twice: {places}")
+    if len(places) < len(positions):
+        raise Malformed(f"{where}: a place in the list appears twice: there are {places} for {len(positions)}")
     return _Portfolio(day, _different(positions, where))
 
 

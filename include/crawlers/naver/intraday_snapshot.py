@@ -77,7 +77,7 @@ def _quotes(body: RawBody, chunk: Chunk) -> list[dict[str, Any]]:
         entries = [entry for area in answer["result"]["areas"] for entry in area["datas"]]
         shown = datetime.fromtimestamp(answer["result"]["time"] / 1000, UTC).astimezone(KST).date()
         rows = [_quote(entry, chunk, where) for entry in entries]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise Malformed(
             f"{where}: expected result.time and result.areas[].datas[] with their fields, {error!r} in "
             f"{str(answer)[:120]}"

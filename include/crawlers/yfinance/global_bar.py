@@ -64,10 +64,10 @@ def _first_day(chunk: Chunk) -> date:
 
 def _bars(chart: Chart, first: date, last: date) -> list[dict[str, Any]]:
     try:
-        stamps = chart.result.get("timestamp", [])
+        stamps = chart.result.get("timestamp") or []
         [quote] = chart.result["indicators"]["quote"]
         series = {name: quote[name] for name in (*_PRICES, "volume")} if stamps else {}
-        uneven = [name for name, values in series.items() if len(values) != len(stamps)]
+        uneven = [name for name, values in series.items() if type(values) is not list or len(values) != len(stamps)]
         unfinished = _unfinished_day(chart)
     except (KeyError, TypeError, ValueError) as problem:
         raise Malformed(

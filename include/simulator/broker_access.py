@@ -56,21 +56,14 @@ class BrokerToken:
 
 
 class TokenOffice:
-    """Issues the tokens of one key, at most one in ``seconds_between``; they end by ``clock``, by default the real one.
+    """Issues the tokens of one key, at most one in ``seconds_between``; they end by ``clock``, the real one.
 
     ``replaces``: a new token ends the one before, as at Kiwoom; otherwise both are good. Safe for several threads.
     """
 
-    def __init__(
-        self,
-        environment: BrokerEnvironment,
-        seconds_between: float,
-        *,
-        replaces: bool,
-        clock: Callable[[], datetime] = lambda: datetime.now(KST),
-    ) -> None:
+    def __init__(self, environment: BrokerEnvironment, seconds_between: float, *, replaces: bool) -> None:
+        self.clock: Callable[[], datetime] = lambda: datetime.now(KST)
         self._environment = environment
-        self._clock = clock
         self._seconds_between = seconds_between
         self._replaces = replaces
         self._tokens: dict[str, BrokerToken] = {}
@@ -88,7 +81,7 @@ class TokenOffice:
             if self._issued_at is not None and moment < self._issued_at + self._seconds_between:
                 raise TooManyTokensError(f"one token in {self._seconds_between:g} s")
             self._issued_at = moment
-            token = BrokerToken(f"{self._environment}.{token_urlsafe(32)}", self._clock() + TOKEN_LIFE)
+            token = BrokerToken(f"{self._environment}.{token_urlsafe(32)}", self.clock() + TOKEN_LIFE)
             if self._replaces:
                 self._tokens.clear()
             self._tokens[token.text] = token
@@ -99,7 +92,7 @@ class TokenOffice:
         with self._lock:
             token = self._tokens.get(text)
         if token is not None:
-            return TokenState.VALID if self._clock() < token.expires else TokenState.EXPIRED
+            return TokenState.VALID if self.clock() < token.expires else TokenState.EXPIRED
         others = (f"{other}." for other in BrokerEnvironment if other is not self._environment)
         return TokenState.OTHER_ENVIRONMENT if text.startswith(tuple(others)) else TokenState.UNKNOWN
 
