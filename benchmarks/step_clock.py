@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -13,12 +13,13 @@ from unittest.mock import patch
 import psycopg
 
 from include.crawlers.marcap import DailyBarCrawler
-from include.pipeline import commit, ingest, ledger, prepare
+from include.pipeline import backfill, commit, ledger, prepare
 from include.pipeline.landing import LandingZone
 from include.warehouse import staging
 
 # Where each step is looked up when it is called, and what the report calls it.
-_STEPS: tuple[tuple[Any, str, str], ...] = (
+Steps = Sequence[tuple[Any, str, str]]
+FILE_LOADING: Steps = (
     (DailyBarCrawler, "fetch", "read the file"),
     (LandingZone, "land", "land"),
     (DailyBarCrawler, "parse", "parse"),
@@ -33,21 +34,24 @@ _STEPS: tuple[tuple[Any, str, str], ...] = (
     (ledger, "record_refused", "ledger"),
     (commit, "store_results", "ledger"),
     (psycopg.Connection, "commit", "commit"),
-    (ingest, "write_data_docs", "data docs"),
+    (backfill, "write_data_docs", "data docs"),
 )
 
 
 class StepClock:
     """Seconds by step; ``background`` are those of threads that work beside the one that loads."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: Steps = FILE_LOADING) -> None:
+        self._steps = steps
         self.foreground: defaultdict[str, float] = defaultdict(float)
         self.background: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Times the steps while open."""
-        patches = [patch.object(owner, name, self._timed(getattr(owner, name), step)) for owner, name, step in _STEPS]
+        patches = [
+            patch.object(owner, name, self._timed(getattr(owner, name), step)) for owner, name, step in self._steps
+        ]
         for each in patches:
             each.start()
         try:

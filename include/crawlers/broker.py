@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 from include.crawlers.broker_answer import Answer
 from include.crawlers.broker_token import Token, TokenCache
 from include.crawlers.source import RawBody
-from include.crawlers.transport import CircuitOpen, SourceLimits, Transport
+from include.crawlers.transport import SourceLimits, Transport
 from include.market.investors import Investor
-from include.outcomes import AuthRequired, SourceDown, SourceNotConfiguredError
+from include.outcomes import AuthRequired, SourceNotConfiguredError
 
 # Answers take about as long as the calls are apart: these many at once keep the limit busy.
 _CALLS_AT_ONCE = 4
@@ -287,12 +287,6 @@ class BrokerSession:
             content = self._broker.send(inquiry, self._account, token, self._transport)
         except TokenRefused:
             content = self._ask_again(inquiry, self._current_token(refused=token))
-        except CircuitOpen:
-            raise
-        except SourceDown:
-            # KIS answers a bad token with HTTP 500, as it does a failure of its own: the next run tries a new one.
-            self._tokens.distrust(self._account.token_owner, token)
-            raise
         return RawBody(content, inquiry.request, datetime.now(UTC), ".json")
 
     def _ask_again(self, inquiry: Inquiry, token: str) -> bytes:

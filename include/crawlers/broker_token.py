@@ -12,8 +12,6 @@ from psycopg.rows import TupleRow
 from include.crawlers.shared_state import open_shared_state
 
 RENEWAL_MARGIN = timedelta(minutes=10)
-# KIS issues one token a minute.
-_SHORTEST_LIFE = timedelta(minutes=1)
 # Advisory locks take two integers: this one, and the hash of the token's owner.
 _LOCK_CLASS = 0x6B72777A
 
@@ -46,14 +44,6 @@ class TokenCache:
                 connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_CLASS, owner])
                 held = _held(connection, owner, refused)
                 return held if held is not None else _keep(connection, owner, issue())
-
-    def distrust(self, owner: str, token: str) -> None:
-        """Have a new token issued for the next caller, unless ``token`` is too new to have gone bad."""
-        with open_shared_state(self._dsn) as state, state.connection() as connection:
-            connection.execute(
-                "DELETE FROM broker.token WHERE owner = %s AND value = %s AND issued_at < clock_timestamp() - %s",
-                [owner, token, _SHORTEST_LIFE],
-            )
 
 
 def _held(connection: Connection[TupleRow], owner: str, refused: str | None) -> str | None:

@@ -75,7 +75,7 @@ class DailyBarCrawler:
         name = body.request["file"]
         try:
             blocks = [_bars(block, name) for block in _read(body.content, name)]
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OSError) as error:
             raise Malformed(f"{name} cannot be read: {error}") from error
         if not sum(block.num_rows for block in blocks):
             raise Malformed(f"{name} holds a header and no rows")

@@ -23,6 +23,7 @@ from include.outcomes import AuthRequired, CollectionOutcome, Malformed, RateLim
 T = TypeVar("T")
 
 _PIECE = 64 * 1024
+_HEAD = 4 * 1024
 _LOGGED_OUT = b"LOGOUT"
 
 
@@ -71,6 +72,10 @@ class CallRecord:
     bytes: int
 
 
+# What a source means by an answer that is not 200: told its status and the head of its body; None as its status says.
+Refusal = Callable[[int, bytes], CollectionOutcome | None]
+
+
 class CircuitOpen(SourceDown):
     """The source has failed too often of late: it is not called until it has had time to recover."""
 
@@ -115,7 +120,7 @@ class _AlwaysClosed:
         return attempt()
 
 
-class _TooManyCalls(RateLimited):
+class TooManyCalls(RateLimited):
     """The source answered 429, and may have said how many seconds to wait."""
 
     def __init__(self, message: str, retry_after: float | None) -> None:
@@ -132,6 +137,7 @@ class _Call:
     limits: SourceLimits
     request: requests.PreparedRequest
     any_answer: bool = False
+    refusal: Refusal | None = None
 
     @property
     def name(self) -> str:
@@ -181,11 +187,12 @@ class Transport:
         params: Mapping[str, str] = {},
         headers: Mapping[str, str] = {},
         endpoint: str | None = None,
+        refusal: Refusal | None = None,
     ) -> bytes:
         """The body of a successful answer, retried while that can help.
 
         ``endpoint`` names what is limited and recorded: give it where the path holds a symbol; the default is
-        the path.
+        the path. ``refusal`` reads the errors of a source whose statuses do not say what is wrong.
 
         Raises:
             AuthRequired: the source refuses the credential (401, 403, or LOGOUT as the whole of an error's body), or
@@ -196,7 +203,7 @@ class Transport:
             Malformed: any other status than 200: the server is well and refuses the request, say an unknown symbol.
         """
         request = requests.Request("GET", url, params=dict(params), headers=dict(headers))
-        return self._ask(source, request, limits, endpoint)
+        return self._ask(source, request, limits, endpoint, refusal)
 
     def post(
         self,
@@ -208,10 +215,11 @@ class Transport:
         json: Mapping[str, object] | None = None,
         headers: Mapping[str, str] = {},
         endpoint: str | None = None,
+        refusal: Refusal | None = None,
     ) -> bytes:
         """As :meth:`get`, sending a form (``data``) or an object (``json``)."""
         request = requests.Request("POST", url, data=data, json=json, headers=dict(headers))
-        return self._ask(source, request, limits, endpoint)
+        return self._ask(source, request, limits, endpoint, refusal)
 
     def adapter(
         self,
@@ -234,12 +242,19 @@ class Transport:
 
         return ClientAdapter(send, base_url, on_body, endpoint or path_of)
 
-    def _ask(self, source: str, request: requests.Request, limits: SourceLimits, endpoint: str | None) -> bytes:
+    def _ask(
+        self,
+        source: str,
+        request: requests.Request,
+        limits: SourceLimits,
+        endpoint: str | None,
+        refusal: Refusal | None,
+    ) -> bytes:
         try:
             prepared = self._http.prepare_request(request)
         except requests.RequestException as error:
             raise SourceDown(f"{source}: {type(error).__name__}, the request cannot be made") from None
-        call = _Call(source, endpoint or path_of(prepared), self._limits(source, limits), prepared)
+        call = _Call(source, endpoint or path_of(prepared), self._limits(source, limits), prepared, refusal=refusal)
         return self._send(call).content
 
     def _limits(self, source: str, limits: SourceLimits) -> SourceLimits:
@@ -273,6 +288,7 @@ class Transport:
         try:
             with closing(self._open(call)) as response:
                 status = response.status_code
+                _require_no_refusal(response, call)
                 _require_service(response, call)
                 for piece in iter(partial(response.raw.read1, _PIECE, decode_content=True), b""):
                     received += piece
@@ -308,6 +324,14 @@ class Transport:
         )
 
 
+def _require_no_refusal(response: requests.Response, call: _Call) -> None:
+    if response.status_code == 200 or call.refusal is None:
+        return
+    outcome = call.refusal(response.status_code, response.raw.read(_HEAD, decode_content=True))
+    if outcome is not None:
+        raise outcome
+
+
 def _require_service(response: requests.Response, call: _Call) -> None:
     status = response.status_code
     if status in (401, 403):
@@ -317,7 +341,7 @@ def _require_service(response: requests.Response, call: _Call) -> None:
     if status == 429:
         seconds = _retry_after(response)
         asked = "" if seconds is None else f"; it asks for a pause of {seconds:g} s"
-        raise _TooManyCalls(f"{call.name} answered 429: too many calls, or the day's quota is used up{asked}", seconds)
+        raise TooManyCalls(f"{call.name} answered 429: too many calls, or the day's quota is used up{asked}", seconds)
     if status >= 500:
         raise SourceDown(f"{call.name} answered {status}, expected 200")
 
@@ -361,7 +385,7 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 def _can_heal(limits: SourceLimits, error: BaseException) -> bool:
-    if isinstance(error, _TooManyCalls):
+    if isinstance(error, TooManyCalls):
         return error.retry_after is None or error.retry_after <= limits.max_wait
     return isinstance(error, SourceDown) and not isinstance(error, CircuitOpen)
 
@@ -371,7 +395,7 @@ def _wait(limits: SourceLimits) -> Callable[[RetryCallState], float]:
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, _TooManyCalls) and error.retry_after is not None:
+        if isinstance(error, TooManyCalls) and error.retry_after is not None:
             return error.retry_after
         return jittered(state)
 

@@ -66,6 +66,7 @@ DATASET = Dataset(
     ),
     key=("symbol", "session"),
     sources=("krx_openapi", "krx_portal", "kis", "marcap", "krx_export"),
+    partial_sources=("kis",),
     universe="listed",
     publication_hour=18,
     row_rules=(

@@ -41,7 +41,7 @@ DATASET = Dataset(
         Column("listed_shares", pa.int64(), "Shares or units listed", unit="shares", minimum=0),
     ),
     key=("symbol", "session"),
-    sources=("krx_openapi", "krx_portal"),
+    sources=("krx_openapi", "krx_portal", "krx_listings"),
     publication_hour=18,
     row_rules=(
         RowRule("malformed_symbol", f"NOT (symbol ~ '{SYMBOL_PATTERN}')", "A symbol is six of [0-9A-Z]"),

@@ -83,8 +83,8 @@ DATASET = Dataset(
         *QUANTITIES,
     ),
     key=("symbol", "session", "investor"),
-    sources=("krx_portal", "naver", "kis", "kiwoom"),
-    partial_sources=("naver", "kis", "kiwoom"),
+    sources=("krx_portal", "naver", "kis", "kiwoom", "flow_files"),
+    partial_sources=("naver", "kis", "kiwoom", "flow_files"),
     publication_hour=18,
     row_rules=(
         RowRule("malformed_symbol", f"NOT (symbol ~ '{SYMBOL_PATTERN}')", "A symbol is six of [0-9A-Z]"),

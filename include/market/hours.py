@@ -78,9 +78,12 @@ class FileClock:
 
 
 def clock_of(environment: Mapping[str, str] = os.environ) -> Clock:
-    """The clock in the file that ``KRXW_CLOCK_FILE`` names, for demonstrations and tests; else the machine's own."""
-    path = environment.get("KRXW_CLOCK_FILE")
-    return FileClock(Path(path)) if path else WallClock()
+    """The clock in the file that ``KRXW_CLOCK_FILE`` names while there is one, for demonstrations and tests.
+
+    Else the machine's own.
+    """
+    path = Path(environment.get("KRXW_CLOCK_FILE", ""))
+    return FileClock(path) if path.is_file() else WallClock()
 
 
 def next_tick(hours: TradingHours, every: timedelta, after: datetime) -> datetime | None:

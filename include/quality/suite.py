@@ -18,7 +18,6 @@ from great_expectations.expectations.core.expect_table_columns_to_match_ordered_
 )
 from great_expectations.expectations.core.expect_table_row_count_to_be_between import ExpectTableRowCountToBeBetween
 from great_expectations.expectations.expectation import Expectation
-from sqlalchemy.dialects.postgresql.base import ischema_names
 
 from include.datasets.registry import Column, Dataset
 from include.outcomes import CoverageDrop, Malformed, NotASession, NotPublished
@@ -145,8 +144,7 @@ def _rule_expectation(name: str, meaning: str, notes: str) -> Expectation:
 
 def _reflected_type(column: Column) -> str:
     """The column's type as SQLAlchemy reflects it."""
-    name, _, precision = column.postgres_type.partition("(")
-    return ischema_names[name].__name__ + (f"({precision.replace(',', ', ')}" if precision else "")
+    return column.postgres_type.upper().replace(",", ", ")
 
 
 def _notes(column: Column) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Annotated
@@ -13,14 +14,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from include.market.calendar import KST
+from include.market.hours import clock_of
+from include.simulator.broker_tokens import UNLIMITED
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
 from include.simulator.market import SimulatedMarket
-from include.simulator.sources import SimulatedSources
+from include.simulator.sources import Clock, SimulatedSources
 from include.simulator.world import World
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 console = Console()
 
+# From the hour volumes are final to the hour the next morning at which KRX Open API shows them.
+_AHEAD = timedelta(hours=14)
 _DAY = ["%Y-%m-%d"]
 Symbols = Annotated[int, typer.Option(help="Places on the exchange, about the rows of a session.")]
 Seed = Annotated[int, typer.Option(help="Another seed is another market.")]
@@ -39,6 +44,12 @@ def serve(
         datetime | None, typer.Option(help="Hold the publication clock at this moment of Seoul time.")
     ] = None,
     latency: Annotated[float, typer.Option(help="Seconds every answer takes at least.")] = 0.0,
+    same_evening: Annotated[
+        bool, typer.Option(help="KRX Open API publishes a session on its evening, not the next morning.")
+    ] = False,
+    clock_file: Annotated[
+        Path | None, typer.Option(help="Quotes are of the moment in this file, while there is one.")
+    ] = None,
 ) -> None:
     """Serve the market as every source's web server on loopback until interrupted.
 
@@ -46,7 +57,17 @@ def serve(
     """
     world = World(_market(seed, symbols, first.date(), last.date()))
     moment = now.replace(tzinfo=KST) if now is not None else None
-    with SimulatedSources(world, lambda: moment or datetime.now(KST), port) as sources:
+
+    def clock() -> datetime:
+        return moment or datetime.now(KST)
+
+    clocks: dict[str, Clock] = {}
+    if same_evening:
+        clocks["krx_openapi"] = lambda: clock() + _AHEAD
+    if clock_file:
+        at_quotes = partial(_moment_in, clock_file)
+        clocks |= dict.fromkeys(("naver", "kis", "kiwoom"), at_quotes)
+    with SimulatedSources(world, clock, port, UNLIMITED, clocks) as sources:
         for server in sources.servers.values():
             server.latency = latency
         typer.echo("\n".join(f"{name}={value}" for name, value in sources.environment.items()))
@@ -72,6 +93,10 @@ def write_marcap(
         paths = write_marcap_years(market, folder, file_format, vintage, lambda count: progress.advance(task, count))
     for path in paths:
         console.print(f"{path}  {path.stat().st_size:,} bytes", soft_wrap=True)
+
+
+def _moment_in(clock_file: Path) -> datetime:
+    return clock_of({"KRXW_CLOCK_FILE": str(clock_file)}).now().astimezone(KST)
 
 
 def _market(seed: int, symbols: int, first: date, last: date) -> SimulatedMarket:

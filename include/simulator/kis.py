@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 from include.market.calendar import KST, NotASessionError, next_session
 from include.market.investors import Investor
 from include.simulator import parameters
-from include.simulator.broker_access import (
+from include.simulator.broker_tokens import (
     TOKEN_LIFE,
     BrokerEnvironment,
     BrokerLimits,

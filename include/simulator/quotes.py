@@ -80,12 +80,12 @@ def _during(seed: int, session: date, bars: pa.Table, progress: int) -> Figures:
         lowest = np.where(progress >= since, np.minimum(lowest, np.minimum(start, here)), lowest)
     volume, value = _traded(bars["volume"].to_numpy(), bars["value_krw"].to_numpy(), progress)
     # Without a trade the price stands at the base until the close is set.
-    price = np.where(opening > 0, price, bars["base_price"].to_numpy())
+    traded = opening > 0
     return {
-        "price": price,
+        "price": np.where(traded, price, bars["base_price"].to_numpy()),
         "open": opening,
-        "high": highest,
-        "low": lowest,
+        "high": np.where(traded, highest, 0),
+        "low": np.where(traded, lowest, 0),
         "volume": volume,
         "value_krw": value,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
@@ -9,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from include.market.calendar import KST
-from include.simulator.broker_tokens import BrokerLimits
+from include.simulator.broker_tokens import UNLIMITED, BrokerLimits
 from include.simulator.kis import KisServer
 from include.simulator.kiwoom import KiwoomServer
 from include.simulator.krx_open_api import KrxOpenApiServer
@@ -41,34 +42,48 @@ _URL_NAMES = {
 }
 
 
+_BROKERS = ("kis", "kiwoom")
+# Nobody is at the other end whom it could trouble.
+_CALLS_PER_SECOND = "5000"
+
+Clock = Callable[[], datetime]
+
+
 class SimulatedSources:
     """Every source's server, listening while its ``with`` block runs, all over one ``world``.
 
     ``port`` is the first of consecutive ports, in the order of :attr:`servers`; 0 takes free ones. ``now`` is the
-    clock of all servers. ``broker_limits`` stand in place of each broker's own.
+    clock of all servers but those that ``clocks`` gives another, by source. ``broker_limits`` stand in place of each
+    broker's own.
     """
 
     def __init__(
         self,
         world: World,
-        now: Callable[[], datetime] = lambda: datetime.now(KST),
+        now: Clock = lambda: datetime.now(KST),
         port: int = 0,
         broker_limits: BrokerLimits | None = None,
+        clocks: Mapping[str, Clock] | None = None,
     ) -> None:
+        clock = defaultdict(lambda: now, clocks or {})
         ports = [port + place if port else 0 for place in range(len(_URL_NAMES))]
         servers: list[SimulatedServer] = [
-            KrxOpenApiServer(world, _KEYS["KRXW_KRX_OPENAPI_KEY"], port=ports[0], now=now),
+            KrxOpenApiServer(world, _KEYS["KRXW_KRX_OPENAPI_KEY"], port=ports[0], now=clock["krx_openapi"]),
             KrxPortalServer(
-                world, _KEYS["KRXW_KRX_PORTAL_ID"], _KEYS["KRXW_KRX_PORTAL_PASSWORD"], port=ports[1], now=now
+                world,
+                _KEYS["KRXW_KRX_PORTAL_ID"],
+                _KEYS["KRXW_KRX_PORTAL_PASSWORD"],
+                port=ports[1],
+                now=clock["krx_portal"],
             ),
-            NaverServer(world, port=ports[2], now=now),
-            YahooServer(world, port=ports[3], now=now),
+            NaverServer(world, port=ports[2], now=clock["naver"]),
+            YahooServer(world, port=ports[3], now=clock["yfinance"]),
             KisServer(
                 world,
                 _KEYS["KRXW_KIS_APP_KEY"],
                 _KEYS["KRXW_KIS_APP_SECRET"],
                 port=ports[4],
-                now=now,
+                now=clock["kis"],
                 limits=broker_limits,
             ),
             KiwoomServer(
@@ -76,19 +91,22 @@ class SimulatedSources:
                 _KEYS["KRXW_KIWOOM_APP_KEY"],
                 _KEYS["KRXW_KIWOOM_SECRET_KEY"],
                 port=ports[5],
-                now=now,
+                now=clock["kiwoom"],
                 limits=broker_limits,
             ),
         ]
         self.servers: Mapping[str, SimulatedServer] = {server.name: server for server in servers}
         """The servers by the names of their sources."""
+        self._brokers_hurried = broker_limits == UNLIMITED
         self._running = ExitStack()
 
     @property
     def environment(self) -> dict[str, str]:
-        """What to set for a warehouse to ask these servers: addresses, keys and logins."""
+        """What to set for a warehouse to ask these servers: addresses, keys, logins, and how fast they may be asked."""
         addresses = {name: self.servers[source].base_url for source, name in _URL_NAMES.items()}
-        return addresses | _KEYS
+        hurried = [source for source in self.servers if source not in _BROKERS or self._brokers_hurried]
+        rates = {f"KRXW_{source.upper()}_CALLS_PER_SECOND": _CALLS_PER_SECOND for source in hurried}
+        return addresses | rates | _KEYS
 
     def __enter__(self) -> Self:
         for server in self.servers.values():

@@ -242,7 +242,7 @@ def _places(subjects: pa.ChunkedArray) -> Mapping[str, tuple[int, int]]:
     """Start and number of each subject's rows, which stand together."""
     runs = pc.run_end_encode(subjects.combine_chunks())
     ends = runs.run_ends.to_pylist()
-    starts = [0, *ends[:-1]]
+    starts = [0, *ends][: len(ends)]
     return {
         subject: (start, end - start) for subject, start, end in zip(runs.values.to_pylist(), starts, ends, strict=True)
     }

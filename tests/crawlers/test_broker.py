@@ -117,18 +117,6 @@ def test_what_cannot_be_issued_is_not_kept(dsn: str, owner: str) -> None:
     assert TokenCache(dsn).token(owner, issue) == issued[0].value
 
 
-def test_a_distrusted_token_is_replaced_unless_it_is_new(dsn: str, owner: str) -> None:
-    _, issue = issuing()
-    cache = TokenCache(dsn)
-    token = cache.token(owner, issue)
-    cache.distrust(owner, token)
-    assert cache.token(owner, issue) == token
-    with psycopg.connect(dsn) as connection:
-        connection.execute("UPDATE broker.token SET issued_at = issued_at - interval '2 minutes'")
-    cache.distrust(owner, token)
-    assert cache.token(owner, issue) == "token 1"
-
-
 @pytest.mark.parametrize("role", ["analyst", "grafana"])
 def test_no_one_but_the_pipeline_reads_tokens(dsn: str, role: str) -> None:
     with psycopg.connect(dsn) as connection:

@@ -35,7 +35,7 @@ from include.outcomes import (
 )
 from include.platform.postgres import PostgresServer
 from include.quality.row_rules import mark_violations
-from include.simulator.broker_tokens import BrokerLimits
+from include.simulator.broker_tokens import TOKEN_LIFE, BrokerLimits
 from include.simulator.faults import Fault, FaultKind
 from include.simulator.kis import KisServer
 from include.simulator.market import SimulatedMarket
@@ -253,6 +253,17 @@ def test_a_token_refused_with_401_is_renewed_once(server: KisServer, asking: Ask
     server.faults.add(Fault("FHKST03010100", FaultKind.LOGOUT, times=1))
     assert asking.rows("daily_bar").num_rows == world.table("daily_bar", SESSION).num_rows
     assert [call.endpoint for call in server.calls].count("tokenP") == 2
+
+
+def test_a_token_that_ended_is_renewed_within_the_run(server: KisServer, asking: Asking, world: World) -> None:
+    asking.rows("foreign_holding")
+    real_time = server.tokens.clock
+    server.tokens.clock = lambda: real_time() + TOKEN_LIFE
+    try:
+        rows = asking.rows("foreign_holding")
+    finally:
+        server.tokens.clock = real_time
+    assert same(rows, world.table("foreign_holding", SESSION), without=("limit_shares",))
 
 
 def test_a_wrong_key_is_told_and_not_repeated(server: KisServer, asking: Asking) -> None:

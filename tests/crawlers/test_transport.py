@@ -231,3 +231,14 @@ class TestAdapter:
             session = self.session(transport, server, endpoint=lambda request: "chart")
             session.get("https://query2.finance.yahoo.com/v8/finance/chart/005930.KS")
         assert [call.endpoint for call in recording.calls] == ["chart"]
+
+
+def test_a_source_that_explains_its_errors_is_heard(recording: Recording) -> None:
+    def refusal(status: int, head: bytes) -> CollectionOutcome | None:
+        return AuthRequired("the token has ended") if b"ENDED" in head else None
+
+    with ScriptedServer(Answer(500, b"ENDED"), Answer(500, b"other"), OK) as server, recording.transport() as transport:
+        with pytest.raises(AuthRequired, match="the token has ended"):
+            transport.get("source", f"{server.url}/rows", LIMITS, refusal=refusal)
+        assert transport.get("source", f"{server.url}/rows", LIMITS, refusal=refusal) == b"rows"
+    assert [call.outcome for call in recording.calls] == ["auth_required", "source_down", "ok"]

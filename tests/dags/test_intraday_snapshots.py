@@ -24,7 +24,7 @@ from include.warehouse.migrations import migrate
 
 KEY, SECRET = "key-of-the-simulated-broker", "secret-of-the-simulated-broker"
 # College entrance examination: 10:00-16:30.
-SESSION, SATURDAY = date(2025, 11, 13), date(2025, 11, 15)
+SESSION = date(2025, 11, 13)
 TICKS = [datetime.combine(SESSION, moment, KST) for moment in (time(12), time(14), time(16), time(16, 30))]
 COLUMNS = ("symbol", "at", "price", "open", "high", "low", "change", "volume")
 WATCHED = 12
@@ -83,7 +83,7 @@ def story(
     tmp_path_factory: pytest.TempPathFactory,
     run_dags: Callable[..., Any],
 ) -> dict[str, Any]:
-    """A session, the run begun before its open and KIS under maintenance at the first tick; then a Saturday."""
+    """A session, begun before its open and KIS under maintenance at the first tick; then another run of the day."""
     environment = {
         "KRXW_HOME": str(tmp_path_factory.mktemp("home")),
         "KRXW_WAREHOUSE_DSN": warehouse_dsn,
@@ -96,10 +96,9 @@ def story(
     }
     broker.faults.add(Fault("FHKST01010100", FaultKind.MAINTENANCE_HTML, times=WATCHED))
     clock.set(datetime.combine(SESSION, time(8, 55), KST))
-    session = run_dags([("intraday_snapshots", {"minutes": 120})], environment)
-    clock.set(datetime.combine(SATURDAY, time(10), KST))
-    holiday = run_dags([("intraday_snapshots", {"minutes": 120})], environment)
-    return {"session": session["runs"][0], "holiday": holiday["runs"][0], "log": session["log"] + holiday["log"]}
+    asked = ("intraday_snapshots", {"minutes": 120})
+    result = run_dags([asked, asked], environment)
+    return {"session": result["runs"][0], "late": result["runs"][1], "log": result["log"]}
 
 
 def fetch(dsn: str, query: str) -> list[tuple[Any, ...]]:
@@ -149,6 +148,6 @@ def test_one_token_serves_the_session_and_shows_nowhere(
         assert secret not in story["log"]
 
 
-def test_a_day_without_a_session_is_skipped_at_once(story: dict[str, Any]) -> None:
-    assert story["holiday"]["tasks"] == {"market_hours": "skipped", "snapshots": "skipped"}
-    assert story["holiday"]["announced"] == []
+def test_a_run_after_the_close_is_skipped(story: dict[str, Any]) -> None:
+    assert story["late"]["tasks"] == {"market_hours": "skipped", "snapshots": "skipped"}
+    assert story["late"]["announced"] == []

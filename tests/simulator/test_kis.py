@@ -12,7 +12,7 @@ import requests
 
 from include.market.calendar import KST, next_session, previous_session
 from include.market.investors import Investor
-from include.simulator.broker_access import UNLIMITED, BrokerEnvironment, BrokerLimits
+from include.simulator.broker_tokens import UNLIMITED, BrokerEnvironment, BrokerLimits
 from include.simulator.faults import FaultKind
 from include.simulator.kis import KisServer
 from include.simulator.market import SimulatedMarket

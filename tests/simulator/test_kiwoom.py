@@ -11,7 +11,7 @@ import requests
 
 from include.market.calendar import KST
 from include.market.investors import CLASSES, INSTITUTIONS, Investor
-from include.simulator.broker_access import UNLIMITED, BrokerEnvironment
+from include.simulator.broker_tokens import UNLIMITED, BrokerEnvironment
 from include.simulator.faults import FaultKind
 from include.simulator.kiwoom import KiwoomServer
 from include.simulator.market import SimulatedMarket

@@ -23,15 +23,18 @@ from include.crawlers.broker import (
 )
 from include.crawlers.broker_answer import Answer
 from include.crawlers.broker_token import Token
-from include.crawlers.transport import SourceLimits, Transport
+from include.crawlers.transport import SourceLimits, TooManyCalls, Transport
 from include.market.fluctuation import DOWN, FLAT, LOWER_LIMIT, NONE, UP, UPPER_LIMIT
 from include.market.investors import Investor
-from include.outcomes import AuthRequired, Malformed, RateLimited
+from include.outcomes import AuthRequired, CollectionOutcome, Malformed, RateLimited
 
 _QUOTATIONS = "/uapi/domestic-stock/v1/quotations"
 _STOCKS = "J"
 _RAW_PRICES = "1"
-_TOKEN_INVALID, _TOKEN_ENDED, _TOO_MANY_CALLS = "EGW00121", "EGW00123", "EGW00201"
+_HEAD = 4 * 1024
+# A token that is not valid, and one that has ended.
+_TOKEN_CODES = (b"EGW00121", b"EGW00123")
+_TOO_MANY_CALLS, _TOO_MANY_TOKENS = b"EGW00201", b"EGW00133"
 _CODES = {"1": UPPER_LIMIT, "2": UP, "3": FLAT, "4": LOWER_LIMIT, "5": DOWN}
 _INVESTORS = {"prsn": Investor.INDIVIDUAL, "frgn": Investor.FOREIGN, "orgn": Investor.INSTITUTION}
 
@@ -52,7 +55,9 @@ class Kis(Broker):
     def issue_token(self, account: Account, transport: Transport) -> Token:
         """A new token: KIS issues one a minute at most, and answers 403 to more."""
         asked = {"grant_type": "client_credentials", "appkey": account.key, "appsecret": account.secret}
-        content = transport.post(self.name, f"{account.url}/oauth2/tokenP", account.limits, json=asked)
+        content = transport.post(
+            self.name, f"{account.url}/oauth2/tokenP", account.limits, json=asked, refusal=self._refusal
+        )
         answer = Answer.from_json(content, f"{self.title} token")
         seconds = answer.fields.get("expires_in")
         value = answer.fields.get("access_token")
@@ -77,14 +82,25 @@ class Kis(Broker):
                 params=inquiry.parameters,
                 headers=headers,
                 endpoint=inquiry.transaction,
+                refusal=self._refusal,
             )
+            # Documented with HTTP 500; a 200 of the same meaning is taken for the same.
+            if refused := self._refusal(200, content[:_HEAD]):
+                raise refused
         except AuthRequired as refusal:
             raise TokenRefused from refusal
-        if _TOKEN_ENDED.encode() in content or _TOKEN_INVALID.encode() in content:
-            raise TokenRefused
-        if _TOO_MANY_CALLS.encode() in content:
-            raise RateLimited(f"{self.title} {inquiry.transaction}: more calls than KIS allows ({_TOO_MANY_CALLS})")
         return content
+
+    def _refusal(self, status: int, head: bytes) -> CollectionOutcome | None:
+        """KIS tells a bad token and a call too many by codes, under HTTP 500 and 403."""
+        for code in _TOKEN_CODES:
+            if code in head:
+                return AuthRequired(f"{self.title} answered {status}, {code.decode()}: the token is not valid")
+        if _TOO_MANY_CALLS in head:
+            return TooManyCalls(f"{self.title} answered {status}: more calls than it allows", retry_after=None)
+        if _TOO_MANY_TOKENS in head:
+            return RateLimited(f"{self.title} answered {status}: it issues a token a minute at most")
+        return None
 
     def read(self, content: bytes, where: str) -> Answer:
         """The answer, if it says that the inquiry succeeded."""

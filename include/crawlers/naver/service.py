@@ -11,6 +11,7 @@ from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 from bs4.dammit import EncodingDetector
+from bs4.filter import SoupStrainer
 
 from include.crawlers.source import Chunk, Issue, RawBody
 from include.crawlers.transport import SourceLimits, Transport
@@ -100,7 +101,7 @@ def json_of(body: RawBody, encoding: str = "utf-8") -> Any:
 
 
 def page_of(body: RawBody) -> BeautifulSoup:
-    """The answer read as an HTML page in the encoding it declares.
+    """The tables and emphasised texts of an HTML page, read in the encoding it declares.
 
     Raises:
         Malformed: it declares none, or is not written in it.
@@ -108,7 +109,7 @@ def page_of(body: RawBody) -> BeautifulSoup:
     declared = EncodingDetector.find_declared_encoding(body.content, is_html=True)
     if declared is None:
         raise Malformed(f"{asked_for(body)}: expected an HTML page with a charset, got {body.content[:60]!r}...")
-    return BeautifulSoup(decoded(body, declared), "lxml")
+    return BeautifulSoup(decoded(body, declared), "lxml", parse_only=SoupStrainer(["table", "em"]))
 
 
 def decoded(body: RawBody, encoding: str) -> str:
