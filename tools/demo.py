@@ -19,18 +19,29 @@ from rich.console import Console
 from rich.status import Status
 
 from include.cli.terminal import plain_errors
-from include.market.calendar import KST, previous_session
+from include.market.calendar import KST, previous_session, trading_hours
+from include.market.hours import FileClock
 from include.platform.airflow import airflow_status, stop_airflow
 from include.platform.airflow_client import AirflowClient
 from include.platform.errors import PlatformError
 from include.platform.local import WAREHOUSE, start_airflow_here, start_database
-from include.settings import Settings, load_settings
+from include.settings import PROJECT_ROOT, Settings, load_settings
 from include.warehouse.connection import connect
-from tools.demo_report import landed_table, split_table, what_next
-from tools.demo_runs import follow_run, next_run, run_ids, start_run
-from tools.demo_source import FIRST, SYMBOLS, marcap_folder, start_source, write_history
+from tools.demo_report import datasets_table, landed_table, split_table, what_next
+from tools.demo_runs import follow_runs, next_run, run_ids, start_run
+from tools.demo_source import FIRST, SYMBOLS, clock_file, marcap_folder, start_sources, write_history
 
-DAGS = ("adjustments", "backfill", "daily_bars", "cold_storage")
+COLLECTING = tuple(
+    sorted(
+        path.stem
+        for path in (PROJECT_ROOT / "dags").glob("*.py")
+        if path.stem not in {"adjustments", "backfill", "cold_storage", "intraday_snapshots"}
+    )
+)
+DAGS = ("adjustments", "backfill", "cold_storage", "intraday_snapshots", *COLLECTING)
+QUARTER = timedelta(days=91)
+# Three ticks a session: a real one has every ten minutes.
+MINUTES_BETWEEN_TICKS = "130"
 MARK = "krx-warehouse: the demo's simulated market"
 
 console = Console()
@@ -49,9 +60,12 @@ def main() -> None:
         history = background.submit(write_history, settings, previous_session(now.date() + timedelta(days=1)))
         with _step(settings, "Start the database") as status:
             _start_warehouse(settings, status)
-        with _step(settings, f"Start the simulated exchange of {SYMBOLS} symbols"):
-            source, is_new = start_source(settings)
-            os.environ |= source
+        with _step(settings, f"Start the simulated exchange of {SYMBOLS} symbols and its six sources"):
+            source, is_new = start_sources(settings)
+            os.environ |= source | {
+                "KRXW_CLOCK_FILE": str(clock_file(settings)),
+                "KRXW_SNAPSHOT_MINUTES": MINUTES_BETWEEN_TICKS,
+            }
         with _step(settings, "Start Airflow") as status:
             if is_new and any(airflow_status(settings).values()):
                 stop_airflow(settings)  # it would not know this source
@@ -63,21 +77,32 @@ def main() -> None:
             market = history.result()
 
     session = _session_to_collect(client)
-    known = {"first": str(FIRST), "last": str(previous_session(session))}
+    before = previous_session(session)
     client.unpause("adjustments")
-    with _step(settings, f"Backfill {known['first']} to {known['last']}: DAG backfill") as status:
-        asked = known | {"source": "marcap", "path": str(marcap_folder(settings))}
-        follow_run(client, "backfill", start_run(client, "backfill", asked), status)
+    with _step(settings, f"Backfill daily bars {FIRST} to {before} from marcap's files: DAG backfill") as status:
+        asked = {"first": str(FIRST), "last": str(before), "dataset": "daily_bar", "source": "marcap"}
+        asked |= {"path": str(marcap_folder(settings))}
+        follow_runs(client, {"backfill": start_run(client, "backfill", asked)}, status)
+    quarter = str(session - QUARTER), str(before)
+    with _step(
+        settings, f"Backfill all datasets {quarter[0]} to {quarter[1]} from their sources: DAG backfill"
+    ) as status:
+        asked = {"first": quarter[0], "last": quarter[1], "dataset": "all"}
+        follow_runs(client, {"backfill": start_run(client, "backfill", asked)}, status)
     adjusted_before = run_ids(client, "adjustments")
-    with _step(settings, f"Collect the new session {session}: DAG daily_bars") as status:
-        follow_run(client, "daily_bars", start_run(client, "daily_bars", {"session": str(session)}), status)
+    with _step(settings, f"Collect the new session {session}: {len(COLLECTING)} DAGs") as status:
+        conf = {"session": str(session)}
+        follow_runs(client, {dag_id: start_run(client, dag_id, conf) for dag_id in COLLECTING}, status)
     with _step(settings, "Adjust for corporate actions: DAG adjustments, started by the new bars") as status:
-        follow_run(client, "adjustments", next_run(client, "adjustments", adjusted_before), status)
+        follow_runs(client, {"adjustments": next_run(client, "adjustments", adjusted_before)}, status)
+    hours = f"Live through the hours of {session}: DAG intraday_snapshots"
+    with _step(settings, hours) as status, _clock_at_the_open(settings, session):
+        follow_runs(client, {"intraday_snapshots": start_run(client, "intraday_snapshots")}, status)
     with _step(settings, "Write Parquet and read it back: DAG cold_storage") as status:
-        follow_run(client, "cold_storage", start_run(client, "cold_storage"), status)
+        follow_runs(client, {"cold_storage": start_run(client, "cold_storage")}, status)
     with _step(settings, "Ask the warehouse"), connect(settings.warehouse_dsn, "etl") as connection:
         truth = [action for action in market.actions if action.ex_date <= session]
-        tables = landed_table(connection, truth, now), split_table(connection, truth)
+        tables = datasets_table(connection), landed_table(connection, truth, now), split_table(connection, truth)
     for table in tables:
         console.print("", table)
     console.print()
@@ -100,6 +125,17 @@ def _step(settings: Settings, title: str) -> Iterator[Status]:
             )
             raise
     console.print(f"[green]✓[/] {title} [dim]{time.monotonic() - began:.1f} s[/]", highlight=False)
+
+
+@contextmanager
+def _clock_at_the_open(settings: Settings, session: date) -> Iterator[None]:
+    """While it lasts, quotes and ticks follow a clock that jumps through the session's hours."""
+    clock = FileClock(clock_file(settings))
+    clock.set(trading_hours(session).open - timedelta(minutes=5))
+    try:
+        yield
+    finally:
+        clock.path.unlink()
 
 
 def _start_warehouse(settings: Settings, status: Status) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 import psycopg
+from psycopg import sql
 from rich.table import Table
 from rich.text import Text
 
+from include.datasets.registry import datasets
 from include.platform.airflow_client import AirflowEndpoint
 from include.settings import Settings
 from include.simulator.truth import ActionKind, CorporateAction
@@ -19,6 +21,12 @@ _LANDED = """
            count(*), count(DISTINCT symbol), min(session), max(session),
            (SELECT coalesce(sum(rows_inserted + rows_updated), 0) FROM ops.batch WHERE started_at > %(since)s)
     FROM market.daily_bar
+"""
+_DATASET = """
+    SELECT count(*), min(session), max(session), string_agg(DISTINCT source, ', '),
+           (SELECT count(*) FROM mart.session_coverage WHERE dataset = %(dataset)s AND outcome = 'loaded'),
+           (SELECT count(*) FROM ops.quarantine WHERE dataset = %(dataset)s AND released_by IS NULL)
+    FROM {table}
 """
 _EVENTS = "SELECT symbol, session FROM mart.base_price_event WHERE status = 'applied'"
 _AROUND = """
@@ -33,6 +41,21 @@ _AROUND = """
                        ORDER BY session LIMIT 2))
     ORDER BY session
 """
+
+
+def datasets_table(connection: psycopg.Connection) -> Table:
+    """Every dataset: how much of it is there, of which days, and where it came from."""
+    table = Table("dataset", "rows", "sessions", "days", "sources", "quarantined", box=None, pad_edge=False)
+    for column in (1, 2, 5):
+        table.columns[column].justify = "right"
+    for dataset in datasets().values():
+        query = sql.SQL(_DATASET).format(table=sql.Identifier(*dataset.table.split(".")))
+        [(rows, first, last, sources, sessions, quarantined)] = connection.execute(
+            query, {"dataset": dataset.name}
+        ).fetchall()
+        days = f"{first} to {last}" if rows else "-"
+        table.add_row(dataset.name, f"{rows:,}", f"{sessions:,}", days, sources or "-", f"{quarantined:,}")
+    return table
 
 
 def landed_table(connection: psycopg.Connection, truth: Sequence[CorporateAction], since: datetime) -> Table:
@@ -90,7 +113,10 @@ def what_next(settings: Settings, endpoint: AirflowEndpoint, source_url: str, se
             _section(
                 "Try",
                 f"{krxw} query \"SELECT * FROM mart.market_overview WHERE session = '{session}'\"",
-                f'{krxw} query "SELECT * FROM mart.base_price_event ORDER BY session DESC LIMIT 5"',
+                f"{krxw} query \"SELECT * FROM mart.net_flow WHERE session = '{session}' LIMIT 5\"",
+                f"{krxw} query \"SELECT * FROM mart.etf_holding_change WHERE session = '{session}' LIMIT 10\"",
+                f'{krxw} query "SELECT * FROM mart.instrument_event ORDER BY session DESC LIMIT 10"',
+                f'{krxw} query "SELECT * FROM mart.latest_quote LIMIT 5"',
                 f"{krxw} verify",
             ),
             _section(

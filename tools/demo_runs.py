@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,19 +16,26 @@ RUN_SECONDS = 600
 _ENDED = ("success", "failed")
 
 
-def follow_run(client: AirflowClient, dag_id: str, run_id: str, status: Status) -> None:
-    """Wait until the run has succeeded, showing its tasks in ``status``.
+def follow_runs(client: AirflowClient, runs: Mapping[str, str], status: Status) -> None:
+    """Wait until all ``runs``, given by DAG, have succeeded, showing their tasks in ``status``.
 
     Raises:
-        AirflowError: it failed, or did not end in ``RUN_SECONDS``.
+        AirflowError: one failed, or did not end in ``RUN_SECONDS``.
     """
     title = status.status
     deadline = time.monotonic() + RUN_SECONDS
-    while _state(client, dag_id, run_id) not in _ENDED and time.monotonic() < deadline:
-        tasks = client.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=100)["task_instances"]
+    waiting = dict(runs)
+    while waiting and time.monotonic() < deadline:
+        tasks = [
+            task
+            for dag_id, run_id in runs.items()
+            for task in client.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=100)["task_instances"]
+        ]
         status.update(f"{title}: {_told(tasks)}")
         time.sleep(POLL_SECONDS)
-    client.wait_for_run(dag_id, run_id, timeout=POLL_SECONDS)
+        waiting = {dag_id: run_id for dag_id, run_id in waiting.items() if _state(client, dag_id, run_id) not in _ENDED}
+    for dag_id, run_id in runs.items():
+        client.wait_for_run(dag_id, run_id, timeout=POLL_SECONDS)
 
 
 def start_run(client: AirflowClient, dag_id: str, conf: dict[str, Any] | None = None) -> str:
@@ -66,7 +73,7 @@ def _state(client: AirflowClient, dag_id: str, run_id: str) -> str:
 
 
 def _told(tasks: list[dict[str, Any]]) -> str:
-    done = sum(task["state"] == "success" for task in tasks)
+    done = sum(task["state"] in ("success", "skipped") for task in tasks)
     running = [
         task["task_id"] + (f" {task['rendered_map_index']}" if task["rendered_map_index"] else "")
         for task in tasks

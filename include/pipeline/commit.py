@@ -59,7 +59,7 @@ def commit_chunk(
         suite = checking.result()
         _require_agreement(suite, judged, dataset, batch_id)
         store_results(connection, batch_id, suite)
-        status = _status(counts, judged.clean)
+        status = _status(counts, per_session)
         ledger.close_batch(connection, batch_id, status, counts, prepared.landing_keys, prepared.fetched_at)
         staging.drop(connection, dataset, batch_id)
     report = BatchReport(
@@ -222,7 +222,7 @@ def _loaded_sessions(dataset: Dataset, prepared: PreparedChunk, judged: _Judged)
         counts: dict[date, int] = dict(
             database.execute("SELECT session, count(*) FROM clean GROUP BY session").fetchall()
         )
-    if not dataset.sparse or not counts:
+    if not dataset.sparse:
         return counts
     return {
         session: counts.get(session, 0)
@@ -231,7 +231,7 @@ def _loaded_sessions(dataset: Dataset, prepared: PreparedChunk, judged: _Judged)
     }
 
 
-def _status(counts: RowCounts, clean: pa.Table) -> str:
-    if clean.num_rows == 0:
+def _status(counts: RowCounts, settled: Mapping[date, int]) -> str:
+    if not settled:
         return "refused"
     return "unchanged" if counts.rows_inserted + counts.rows_updated == 0 else "loaded"

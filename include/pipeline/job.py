@@ -94,6 +94,7 @@ def open_job(
         open_shared_state(settings.warehouse_dsn) as shared,
         closing(SharedLimiter(shared)) as limiter,
     ):
+        calls.execute("SET synchronous_commit = off")  # no call waits until the record of the last is on the disk
         breaker = SharedBreaker(shared, on_open=lambda _, message: open_circuits.append(message))
         with closing(
             Transport(

@@ -87,10 +87,14 @@ def content_expectations(dataset: Dataset) -> list[Expectation]:
     All counts are one query, which fails whole where a column is of a type it cannot be compared by.
     """
     return [
-        ExpectTableRowCountToBeBetween(min_value=1, notes="A batch without rows is not a batch"),
+        ExpectTableRowCountToBeBetween(min_value=0 if dataset.sparse else 1, notes=_row_count_notes(dataset)),
         *(expectation for column in dataset.columns for expectation in _value_expectations(column)),
         *_rule_expectations(dataset),
     ]
+
+
+def _row_count_notes(dataset: Dataset) -> str:
+    return "A session may have none" if dataset.sparse else "A batch without rows is not a batch"
 
 
 def _value_expectations(column: Column) -> Iterator[Expectation]:
