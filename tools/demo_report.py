@@ -24,8 +24,7 @@ _LANDED = """
 """
 _DATASET = """
     SELECT count(*), min(session), max(session), string_agg(DISTINCT source, ', '),
-           (SELECT count(*) FROM mart.session_coverage WHERE dataset = %(dataset)s AND outcome = 'loaded'),
-           (SELECT count(*) FROM ops.quarantine WHERE dataset = %(dataset)s AND released_by IS NULL)
+           (SELECT count(*) FROM mart.session_coverage WHERE dataset = %(dataset)s AND outcome = 'loaded')
     FROM {table}
 """
 _EVENTS = "SELECT symbol, session FROM mart.base_price_event WHERE status = 'applied'"
@@ -45,16 +44,16 @@ _AROUND = """
 
 def datasets_table(connection: psycopg.Connection) -> Table:
     """Every dataset: how much of it is there, of which days, and where it came from."""
-    table = Table("dataset", "rows", "sessions", "days", "sources", "quarantined", box=None, pad_edge=False)
-    for column in (1, 2, 5):
-        table.columns[column].justify = "right"
+    table = Table("dataset", "rows", "sessions", "first", "last", "sources", box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
+    for quantity in table.columns[1:3]:
+        quantity.justify = "right"
     for dataset in datasets().values():
         query = sql.SQL(_DATASET).format(table=sql.Identifier(*dataset.table.split(".")))
-        [(rows, first, last, sources, sessions, quarantined)] = connection.execute(
-            query, {"dataset": dataset.name}
-        ).fetchall()
-        days = f"{first} to {last}" if rows else "-"
-        table.add_row(dataset.name, f"{rows:,}", f"{sessions:,}", days, sources or "-", f"{quarantined:,}")
+        [row] = connection.execute(query, {"dataset": dataset.name}).fetchall()
+        rows, first, last, sources, sessions = row
+        table.add_row(dataset.name, f"{rows:,}", f"{sessions:,}", str(first), str(last), sources)
     return table
 
 
@@ -102,7 +101,7 @@ def split_table(connection: psycopg.Connection, truth: Sequence[CorporateAction]
 def what_next(settings: Settings, endpoint: AirflowEndpoint, source_url: str, session: date) -> Text:
     """Reports, SQL to try, how to break the source, and where the UI is."""
     krxw = ".venv/bin/krxw"
-    fault = '{"endpoint": "*", "kind": "partial_market"}'
+    fault = '{"endpoint": "*", "kind": "maintenance_html"}'
     return Text("\n").join(
         [
             _section(
@@ -120,17 +119,18 @@ def what_next(settings: Settings, endpoint: AirflowEndpoint, source_url: str, se
                 f"{krxw} verify",
             ),
             _section(
-                "Break the source: from now on it answers with half of each market",
+                "Break a source: from now on KRX Open API is under maintenance",
                 f"curl -X POST {source_url}/control/fault -d '{fault}'",
-                "Trigger daily_bars in the UI: it turns red, and the bars stay as they were. The alarm:",
-                f'{krxw} query "SELECT session, kind, message FROM mart.open_alarm"',
-                "Mend the source and trigger again: the alarm closes itself.",
+                "Trigger daily_bars in the UI: the exchange's portal answers instead, and an alarm says so:",
+                f'{krxw} query "SELECT dataset, session, kind, message FROM mart.open_alarm"',
+                "The portal is on the next port: with it broken too, sectors, which only it publishes, turns red.",
+                "Mend a source and trigger again: the alarm closes itself.",
                 f"curl -X DELETE {source_url}/control/fault",
             ),
             _section(
                 "Airflow",
                 f"{endpoint.url}   user {endpoint.username}   password {endpoint.password}",
-                "daily_bars collects every session from now on. `make down` stops everything.",
+                "All DAGs go on with every session from now on. `make down` stops everything.",
                 "All of it is made up: before real data, `make clean`.",
             ),
         ]

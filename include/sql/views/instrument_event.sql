@@ -1,14 +1,21 @@
 -- What neighbouring runs of market.instrument_observation differ in, and the ends of runs in market.halt.
 CREATE OR REPLACE VIEW mart.instrument_event AS
 WITH known AS (
-    -- An issue is only gone when both daily tables, one of which would have it, are in.
-    SELECT min(first_session) AS first_session, min(last_session) AS last_session
+    SELECT dataset, min(session) AS first_session, max(session) AS last_session
+    FROM ops.session_outcome
+    WHERE dataset IN ('daily_bar', 'etp_daily_bar') AND outcome = 'loaded'
+    GROUP BY dataset
+), issue AS (
+    -- An issue is new, or gone, by the table it is in: the other one may reach further.
+    SELECT symbol, known.first_session, known.last_session
     FROM (
-        SELECT min(session) AS first_session, max(session) AS last_session
-        FROM ops.session_outcome
-        WHERE dataset IN ('daily_bar', 'etp_daily_bar') AND outcome = 'loaded'
-        GROUP BY dataset
-    ) AS per_dataset
+        SELECT
+            symbol,
+            CASE WHEN EXISTS (SELECT FROM market.etp_daily_bar AS bar WHERE bar.symbol = instrument.symbol)
+                THEN 'etp_daily_bar' ELSE 'daily_bar' END AS dataset
+        FROM market.instrument
+    ) AS of_table
+    JOIN known USING (dataset)
 ), run AS (
     SELECT symbol, name, market, section, lower(days) AS first_day, upper(days) AS end_day
     FROM market.instrument_observation, unnest(observed) AS observed_run (days)
@@ -24,12 +31,12 @@ WITH known AS (
     WINDOW of_symbol AS (PARTITION BY symbol ORDER BY first_day)
 )
 SELECT symbol, first_day AS session, 'listed' AS kind, NULL AS earlier, market AS later
-FROM neighbour, known
-WHERE is_first AND first_day > known.first_session
+FROM neighbour JOIN issue USING (symbol)
+WHERE is_first AND first_day > issue.first_session
 UNION ALL
 SELECT symbol, end_day, 'delisted', market, NULL
-FROM neighbour, known
-WHERE is_last AND end_day <= known.last_session
+FROM neighbour JOIN issue USING (symbol)
+WHERE is_last AND end_day <= issue.last_session
 UNION ALL
 SELECT symbol, first_day, 'renamed', earlier_name, name
 FROM neighbour
