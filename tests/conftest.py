@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from include.platform.account import remove_folder
@@ -22,6 +23,10 @@ from include.settings import PROJECT_ROOT, Settings, load_settings
 from include.warehouse.migrations import migrate
 
 ENGINES = ("postgres", "timescaledb")
+# How long an example takes is the machine's business.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 

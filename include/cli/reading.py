@@ -11,6 +11,7 @@ from psycopg import Cursor
 from rich.table import Table
 
 from include.cli.terminal import console, plain_errors
+from include.cold.errors import NothingToExportError, NothingToVerifyError
 from include.cold.export import export_dataset
 from include.cold.verify import verify_dataset
 from include.datasets.registry import datasets
@@ -68,20 +69,35 @@ def fingerprint(table: Annotated[str | None, typer.Argument(help="Table; by defa
 
 
 def export() -> None:
-    """Write every dataset to Parquet cold storage; a year that did not change is left alone."""
+    """Write every dataset there is to Parquet cold storage; a year that did not change is left alone."""
     settings = load_settings()
+    empty = []
     with plain_errors():
         for dataset in datasets():
-            for manifest in export_dataset(settings, dataset):
+            try:
+                manifests = export_dataset(settings, dataset)
+            except NothingToExportError as error:
+                empty.append(error)
+                continue
+            for manifest in manifests:
                 console.print(manifest.summary(), highlight=False, soft_wrap=True)
+        if len(empty) == len(datasets()):
+            raise empty[0]
     console.print(f"Cold storage: {settings.cold_url}", soft_wrap=True)
 
 
 def verify() -> None:
     """Read cold storage back and compare it to its manifests and to the warehouse; exit code 1 if it differs."""
     settings = load_settings()
+    reports, empty = [], []
     with plain_errors():
-        reports = [verify_dataset(settings, dataset) for dataset in datasets()]
+        for dataset in datasets():
+            try:
+                reports.append(verify_dataset(settings, dataset))
+            except NothingToVerifyError as error:
+                empty.append(error)
+        if not reports:
+            raise empty[0]
     for report in reports:
         console.print(report.summary(), highlight=False, soft_wrap=True)
     if not all(report.ok for report in reports):
