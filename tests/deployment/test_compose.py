@@ -139,13 +139,22 @@ def test_the_example_has_no_default_password(documented: Mapping[str, str], requ
     assert required <= set(documented)
     assert {name: documented[name] for name in required if documented[name]} == {}
     optional = {name for name in documented if _SECRET.search(name)} - required
-    assert optional == {"KRXW_KRX_OPENAPI_KEY", "AWS_SECRET_ACCESS_KEY"}
+    assert {name: documented[name] for name in optional if documented[name]} == {}
+    assert {name for name in optional if not name.startswith("AWS_")} == {
+        "KRXW_KRX_OPENAPI_KEY",
+        "KRXW_KRX_PORTAL_PASSWORD",
+        "KRXW_KIS_APP_KEY",
+        "KRXW_KIS_APP_SECRET",
+        "KRXW_KIWOOM_APP_KEY",
+        "KRXW_KIWOOM_SECRET_KEY",
+    }
 
 
 def test_the_examples_defaults_are_those_of_the_file(documented: Mapping[str, str]) -> None:
     text = (PROJECT_ROOT / "docker-compose.yaml").read_text()
     defaults = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", text))
-    defaults.pop("KRXW_MARCAP_FOLDER")  # the empty volume
+    for folder in ("KRXW_MARCAP_FOLDER", "KRXW_SOURCE_FILES_FOLDER"):
+        defaults.pop(folder)  # an empty volume
     assert defaults == {name: documented[name] for name in defaults}
 
 
@@ -181,7 +190,8 @@ def test_compose_accepts_the_file(compose: Compose, filled_in: dict[str, str]) -
     assert set(resolved) == ONE_MACHINE
     scheduler = resolved["airflow-scheduler"]["environment"]
     assert scheduler["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
-    assert scheduler["KRXW_KRX_OPENAPI_KEY"] is None, "not set at all, rather than empty"
+    for unset in ("KRXW_KRX_OPENAPI_KEY", "KRXW_KRX_PORTAL", "KRXW_SNAPSHOT_MINUTES"):
+        assert scheduler[unset] is None, "not set at all, rather than empty"
 
 
 def test_the_scale_profile_is_switched_on_by_the_environment(compose: Compose, filled_in: dict[str, str]) -> None:
