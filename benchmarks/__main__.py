@@ -1,4 +1,4 @@
-"""``make bench``: how fast this machine loads, against ``psql \\copy``, and what memory and room it takes."""
+"""``make bench``: how fast this machine loads, against ``psql \\copy``, in what memory, and how long a day takes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import typer
 from rich.console import Console
 
 from benchmarks.bulk_copy import copy_seconds, dump
+from benchmarks.daily_dags import add_times, measure_daily_dags
 from benchmarks.databases import empty_warehouse, running_server
 from benchmarks.figures import Figures
 from benchmarks.filled_warehouse import measure_filled
 from benchmarks.load import LoadResult, load_in_child
 from benchmarks.market_files import MarketFiles, market_files
+from benchmarks.session_collection import add_costs, collect_in_child
 from include.platform.embedded import embedded_engine
 from include.platform.errors import PlatformError
 from include.platform.postgres import Engine, PostgresServer
@@ -59,6 +61,8 @@ def main(
                 _measure(server, home, files, years, repeats, figures, report)
                 if engine.name == "postgresql":
                     _measure_long(server, home, files, long_years, figures, report)
+                _measure_session(server, home, figures, report)
+        add_times(figures, measure_daily_dags(report))
     console.print(figures.table())
     for reason in figures.not_measured:
         console.print(f"[yellow]Not measured:[/] {reason}")
@@ -138,6 +142,12 @@ def _measure_long(
         load = load_in_child(dsn, home / "scratch", files.folder, files.first(years), files.last)
     figures.add(f"load of {years} years", server.engine.name, load.rows_per_second, "rows/s")
     _add_peak(figures, f"peak memory, {years} years", server.engine.name, load.peak_rss_bytes)
+
+
+def _measure_session(server: PostgresServer, home: Path, figures: Figures, report: Callable[[str], None]) -> None:
+    report(f"{server.engine.name}: a session of all datasets")
+    with empty_warehouse(server) as dsn:
+        add_costs(figures, server.engine.name, collect_in_child(dsn, home / "scratch"))
 
 
 def _add_peak(figures: Figures, name: str, database: str, peak: int) -> None:

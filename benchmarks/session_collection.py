@@ -25,6 +25,7 @@ from rich.table import Table
 
 from benchmarks.databases import empty_warehouse, running_server
 from benchmarks.figures import Figures
+from include.market.calendar import previous_session
 from include.platform.embedded import embedded_engine
 from include.settings import Settings, load_settings
 
@@ -116,12 +117,12 @@ def _collect(dsn: str, home: str, symbols: str) -> CollectionCost:
     settings = load_settings({"KRXW_HOME": home, "KRXW_WAREHOUSE_DSN": dsn})
     names = ["daily_bar", *sorted(set(datasets()) - {"daily_bar", "intraday_snapshot"})]
     costs: list[DatasetCost] = []
-    with source_servers(int(symbols), SESSION) as servers:
+    with source_servers(int(symbols), SESSION) as environment:
         for name in names:
-            ingest_session(settings, name, servers.prior, environment=servers.environment)
+            ingest_session(settings, name, previous_session(SESSION), environment=environment)
         processor = time.process_time()
         for name in names:
-            costs.append(_cost(settings, name, servers.session, servers.environment))
+            costs.append(_cost(settings, name, environment))
         processor = time.process_time() - processor
     return CollectionCost(costs, imported, processor, os.getloadavg()[0])
 
@@ -138,7 +139,7 @@ def _import_what_tasks_import() -> None:
     prepare_great_expectations()
 
 
-def _cost(settings: Settings, name: str, session: date, environment: Mapping[str, str]) -> DatasetCost:
+def _cost(settings: Settings, name: str, environment: Mapping[str, str]) -> DatasetCost:
     from benchmarks.step_clock import StepClock
     from benchmarks.wait_clock import WaitClock
     from include.crawlers.source import crawler_for
@@ -163,7 +164,7 @@ def _cost(settings: Settings, name: str, session: date, environment: Mapping[str
     )
     began = time.perf_counter()
     with clock.running(), waits.running():
-        report = ingest.ingest_session(settings, name, session, source, environment)
+        report = ingest.ingest_session(settings, name, SESSION, source, environment)
     seconds = time.perf_counter() - began
     if report.status not in ("loaded", "unchanged"):  # the list of delistings may hold no new one
         raise RuntimeError(report.summary())

@@ -10,10 +10,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from include.market.calendar import KST, sessions_between
+from include.market.calendar import KST
 from include.settings import PROJECT_ROOT
 from include.simulator.broker_tokens import UNLIMITED
 from include.simulator.market import SimulatedMarket
@@ -23,24 +22,17 @@ from include.simulator.world import World
 _SEED = 1
 # So many that no call waits for its turn: what is measured is our own work.
 _CALLS_PER_SECOND = "5000"
-_SESSIONS_BEFORE = timedelta(days=40)
-
-
-@dataclass(frozen=True)
-class SourceServers:
-    """``environment`` is what a warehouse needs to ask them; ``session`` is their last, ``prior`` the one before."""
-
-    environment: dict[str, str]
-    prior: date
-    session: date
+_HISTORY = timedelta(days=40)
 
 
 @contextmanager
-def source_servers(symbols: int, last: date) -> Iterator[SourceServers]:
-    """All sources, publishing a market of about ``symbols`` shares as of the noon after its session ``last``."""
-    first = last - _SESSIONS_BEFORE
-    prior, session = sessions_between(first, last)[-2:]
-    moment = datetime.combine(session + timedelta(days=1), time(12), KST)
+def source_servers(symbols: int, last: date) -> Iterator[dict[str, str]]:
+    """All sources, publishing a market of about ``symbols`` shares as of the noon after its session ``last``.
+
+    Gives what the environment of a warehouse has to say to ask them.
+    """
+    first = last - _HISTORY
+    moment = datetime.combine(last + timedelta(days=1), time(12), KST)
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.source_servers", str(symbols), str(first), str(last), moment.isoformat()],
         cwd=PROJECT_ROOT,
@@ -50,7 +42,7 @@ def source_servers(symbols: int, last: date) -> Iterator[SourceServers]:
     )
     try:
         assert process.stdout
-        yield SourceServers(json.loads(process.stdout.readline()), prior, session)
+        yield json.loads(process.stdout.readline())
     finally:
         process.communicate()  # closing its input ends it
 

@@ -39,8 +39,7 @@ class Slots:
             return
         with ExitStack() as attempt:
             connection = attempt.enter_context(self._state.connection())
-            # A connection that goes back to the pool closed takes its lock with it.
-            attempt.callback(connection.close)
+            attempt.callback(_let_go, connection)
             _wait_for_slot(connection, source, limits.slots, limits.slot_wait)
             self._connections.push(attempt.pop_all())
             self._held.add(source)
@@ -49,6 +48,12 @@ class Slots:
         """Give all slots back."""
         self._held.clear()
         self._connections.close()
+
+
+def _let_go(connection: Connection[TupleRow]) -> None:
+    # One that is broken has lost its lock already.
+    if not connection.broken:
+        connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 def _wait_for_slot(connection: Connection[TupleRow], source: str, slots: int, seconds: float) -> None:
