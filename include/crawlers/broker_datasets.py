@@ -16,6 +16,7 @@ from include.crawlers.source import Chunk, Issue, RawBody
 from include.crawlers.transport import Transport
 from include.datasets import daily_bar, intraday_snapshot, investor_flow
 from include.datasets.registry import Dataset
+from include.market.calendar import previous_session
 from include.market.fluctuation import NONE
 from include.outcomes import CoverageDrop, Malformed, Missing, NotPublished, SourceNotConfiguredError
 from include.settings import load_settings
@@ -179,8 +180,8 @@ class SnapshotCrawler(QuoteCrawler):
         return super().fetch(chunk, transport, environment)
 
     def require_dated(self, sessions: Collection[date], session: date) -> None:
-        """As for figures of a whole session; but a chart need not hold the one that is running."""
-        if not sessions or max(sessions) > session:
+        """As for figures of a whole session; but charts may end with the one before the one that is running."""
+        if not sessions or max(sessions) != previous_session(session):
             super().require_dated(sessions, session)
 
     def row(self, quote: Quote, answer: Answer, symbol: str, chunk: Chunk) -> Row:

@@ -43,12 +43,20 @@ class Chunk:
 
 @dataclass(frozen=True)
 class RawBody:
-    """Bytes as a source gave them. ``request`` says what was asked for and holds no credential."""
+    """Bytes as a source gave them. ``request`` says what was asked for and holds no credential.
+
+    Of a file read from a folder it names the ``file``.
+    """
 
     content: bytes
     request: Mapping[str, str]
     fetched_at: datetime
     suffix: str
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it was read from a folder: the same bytes read again are no newer account."""
+        return "file" in self.request
 
 
 class Crawler(Protocol):

@@ -25,6 +25,7 @@ DATASET = Dataset(
     publication_hour=31,
     row_rules=(
         RowRule("price_not_positive", "least(open, high, low, close) <= 0", "Prices are positive"),
+        RowRule("weekend", "extract(isodow FROM session) > 5", "No market of these trades on a weekend"),
         RowRule("high_below_low", "high < low", "The high is not below the low"),
         RowRule("negative_quantity", "volume < 0", "Volume is not negative"),
     ),

@@ -39,6 +39,5 @@ DATASET = Dataset(
         RowRule("negative_quantity", "volume < 0 OR value_krw < 0", "Volume and turnover are not negative"),
     ),
     coverage=Coverage(share=0.90, group_of="family", group_share=0.90, group_size=1),
-    copy_of_yesterday=("close", "volume", "value_krw"),
-    copy_among="volume > 0",
+    copy_of_yesterday=("open", "high", "low", "close"),
 )

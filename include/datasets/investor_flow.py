@@ -53,9 +53,8 @@ def _sums_differ(parts: tuple[Investor, ...], whole: Investor) -> str:
         f"<> coalesce(sum({side}) FILTER (investor = '{whole.value}'), 0)"
         for side in _SIDES
     )
-    return (
-        f"count(*) FILTER (investor = '{whole.value}' AND buy_shares IS NOT NULL) > 0 AND ({' OR '.join(differences)})"
-    )
+    both_sides = (f"count(buy_shares) FILTER (investor IN ({_listed(which)})) > 0" for which in (parts, (whole,)))
+    return f"{' AND '.join(both_sides)} AND ({' OR '.join(differences)})"
 
 
 def sum_rules(*by: str) -> tuple[GroupRule, ...]:

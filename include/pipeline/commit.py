@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
@@ -49,17 +49,17 @@ def commit_chunk(
     with ThreadPoolExecutor(max_workers=2) as beside, connect(dsn, "etl") as connection:
         checking = beside.submit(run_suite, dsn, dataset, table, batch_id)
         observing = beside.submit(_observations, dataset, judged)
-        counts = _load(connection, dataset, source, batch_id, prepared.fetched_at, judged)
+        per_session = _loaded_sessions(dataset, prepared, judged)
+        counts, removed = _load(connection, dataset, source, batch_id, prepared.fetched_at, judged, per_session)
         if observations := observing.result():
             record_observations(connection, observations.labels)
             record_halts(connection, observations.halts)
-        per_session = _loaded_sessions(dataset, prepared, judged)
         ledger.record_refused(connection, dataset, source, batch_id, judged.refusals)
         ledger.record_loaded(connection, dataset, source, batch_id, per_session)
         suite = checking.result()
         _require_agreement(suite, judged, dataset, batch_id)
         store_results(connection, batch_id, suite)
-        status = _status(counts, per_session)
+        status = _status(counts, removed, per_session)
         ledger.close_batch(connection, batch_id, status, counts, prepared.landing_keys, prepared.fetched_at)
         staging.drop(connection, dataset, batch_id)
     report = BatchReport(
@@ -142,21 +142,24 @@ def _load(
     batch_id: int,
     fetched_at: datetime,
     judged: _Judged,
-) -> RowCounts:
+    settled: Iterable[date],
+) -> tuple[RowCounts, int]:
+    """The batch's rows into quarantine and table; how many, and how many rows this took out of the table."""
     clean, rejected = judged.clean, judged.rejected
     quarantine(connection, dataset, source, batch_id, rejected)
-    inserted = updated = 0
-    if clean.num_rows:
-        sessions = pc.unique(clean["session"]).to_pylist()
-        loaded = load_staged(connection, dataset, source, batch_id, sessions, fetched_at)
-        inserted, updated = loaded.inserted, loaded.updated
-    return RowCounts(
+    inserted = updated = removed = 0
+    # Of a sparse dataset a session without rows is an answer, too: those held of it are wrong.
+    if sessions := {*pc.unique(clean["session"]).to_pylist(), *settled}:
+        loaded = load_staged(connection, dataset, source, batch_id, sorted(sessions), fetched_at)
+        inserted, updated, removed = loaded.inserted, loaded.updated, loaded.removed
+    counts = RowCounts(
         rows_published=clean.num_rows + rejected.num_rows,
         rows_inserted=inserted,
         rows_updated=updated,
         rows_unchanged=clean.num_rows - inserted - updated,
         rows_quarantined=rejected.num_rows,
     )
+    return counts, removed
 
 
 def _surroundings(
@@ -227,11 +230,11 @@ def _loaded_sessions(dataset: Dataset, prepared: PreparedChunk, judged: _Judged)
     return {
         session: counts.get(session, 0)
         for session in judged.calendar["session"].to_pylist()
-        if prepared.chunk.first <= session <= prepared.chunk.last and session not in prepared.failures
+        if prepared.chunk.first <= session <= prepared.chunk.last and session not in judged.refusals
     }
 
 
-def _status(counts: RowCounts, settled: Mapping[date, int]) -> str:
+def _status(counts: RowCounts, removed: int, settled: Mapping[date, int]) -> str:
     if not settled:
         return "refused"
-    return "unchanged" if counts.rows_inserted + counts.rows_updated == 0 else "loaded"
+    return "unchanged" if counts.rows_inserted + counts.rows_updated + removed == 0 else "loaded"

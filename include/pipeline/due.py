@@ -34,7 +34,13 @@ _UNSETTLED = """
                 SELECT FROM ops.alarm
                 WHERE alarm.dataset = %(dataset)s AND alarm.session = calendar.session AND alarm.closed_at IS NULL
             )
-            OR (%(recheck)s AND calendar.sessions_before = 1)
+            OR (%(recheck)s AND (calendar.sessions_before = 1 OR 'unchanged' IS DISTINCT FROM (
+                SELECT status FROM ops.batch
+                WHERE batch.dataset = known.dataset AND batch.source = known.source
+                    AND status IN ('loaded', 'unchanged')
+                    AND calendar.session BETWEEN first_session AND last_session
+                ORDER BY batch_id DESC LIMIT 1
+            )))
         )
     ORDER BY calendar.session
 """
@@ -53,7 +59,7 @@ def unsettled_sessions(dsn: str, dataset: Dataset, session: date) -> list[date]:
     """The sessions shortly before ``session`` that a run for it collects again, in order.
 
     Those since the dataset's first that were never loaded, or have an open alarm; of a dataset to be rechecked also
-    the session just before.
+    the session just before, and those where the last answer did not confirm the one before it.
     """
     parameters = {
         "dataset": dataset.name,

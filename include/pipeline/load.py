@@ -15,10 +15,11 @@ from include.warehouse import staging
 
 @dataclass(frozen=True)
 class Loaded:
-    """Rows new to the table, and rows corrected."""
+    """Rows new to the table, rows corrected, and rows taken out of it."""
 
     inserted: int
     updated: int
+    removed: int
 
 
 def load_staged(
@@ -29,7 +30,7 @@ def load_staged(
     sessions: Sequence[date],
     fetched_at: datetime,
 ) -> Loaded:
-    """Load the batch's clean rows, which are of ``sessions``; touches only rows that differ.
+    """Load the batch's clean rows, which are of ``sessions`` or some of them; touches only rows that differ.
 
     A row is corrected by a better source of the dataset, or by a later fetch from its own; the values it
     replaces go to the revision table. So do rows the batch lacks where that means they are wrong: see
@@ -49,12 +50,13 @@ def load_staged(
         "sessions": list(sessions),
     }
     if not _holds_rows(connection, dataset, days):
-        return Loaded(connection.execute(_insert(dataset, batch_id), parameters).rowcount, 0)
+        return Loaded(connection.execute(_insert(dataset, batch_id), parameters).rowcount, 0, 0)
     updated = connection.execute(_keep_revisions(dataset, batch_id), parameters).rowcount
     touched = connection.execute(_insert(dataset, batch_id) + _correct_on_conflict(dataset), parameters).rowcount
+    removed = 0
     if source not in dataset.partial_sources:
-        connection.execute(_remove_vanished(dataset, batch_id), parameters)
-    return Loaded(touched - updated, updated)
+        removed = connection.execute(_remove_vanished(dataset, batch_id), parameters).rowcount
+    return Loaded(touched - updated, updated, removed)
 
 
 def _holds_rows(connection: psycopg.Connection, dataset: Dataset, days: tuple[date, date]) -> bool:
@@ -118,9 +120,9 @@ def _remove_vanished(dataset: Dataset, batch_id: int) -> sql.Composed:
     return sql.SQL(
         "WITH gone AS (DELETE FROM {table} AS held WHERE held.{session} = ANY (%(sessions)s) "
         "AND NOT EXISTS (SELECT FROM {staged} AS staged WHERE {same_key}) "
-        "AND (held.source = ANY (%(partial_sources)s) OR (%(recheck)s AND held.source = %(source)s AND "
-        "%(fetched_at)s > (SELECT earlier.fetched_at FROM ops.batch AS earlier "
-        "WHERE earlier.batch_id = held.batch_id))) RETURNING held.*) "
+        "AND (held.source = ANY (%(partial_sources)s) OR (%(recheck)s AND (held.source = ANY (%(less_trusted)s) OR "
+        "(held.source = %(source)s AND %(fetched_at)s > (SELECT earlier.fetched_at FROM ops.batch AS earlier "
+        "WHERE earlier.batch_id = held.batch_id))))) RETURNING held.*) "
         "INSERT INTO {revisions} SELECT gone.*, %(fetched_at)s, %(batch_id)s FROM gone"
     ).format(
         table=_name(dataset.table),

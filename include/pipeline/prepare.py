@@ -56,16 +56,18 @@ class Origin:
         failures: dict[date, CollectionOutcome] = {}
         for chunk in asked:
             try:
-                landed = [
-                    self.zone.land(self.dataset.name, self.source, body)
-                    for body in self.crawler.fetch(chunk, self.transport, self.environment)
-                ]
+                bodies = self.crawler.fetch(chunk, self.transport, self.environment)
+                landed = [self.zone.land(self.dataset.name, self.source, body) for body in bodies]
                 tables.append(self.crawler.parse([kept.body for kept in landed], chunk))
             except CollectionOutcome as outcome:
                 failures[chunk.first] = outcome
                 continue
             keys += [kept.key for kept in landed]
-            moments += [kept.body.fetched_at for kept in landed]
+            # A source that gives an earlier answer again says so now; a file read again is as old as it was.
+            moments += [
+                kept.body.fetched_at if body.is_file else body.fetched_at
+                for body, kept in zip(bodies, landed, strict=True)
+            ]
         if not tables:
             raise next(iter(failures.values()))
         return PreparedChunk(

@@ -15,8 +15,10 @@ from include.quality.row_rules import DUPLICATE_KEY, DUPLICATE_ROW
 
 # More repeated rows than this are not a slip of the source, but another table.
 _DUPLICATES_TOLERATED = 0.01
-# At least this share of traded rows equal to the prior session's in all of copy_of_yesterday is a copy of it.
+# At least this share of traded rows equal to the prior session's in all of copy_of_yesterday is a copy of it: of all
+# rows, or of a group's, which may come from an answer of their own, where they are not too few for a coincidence.
 _COPY_SHARE = 0.9
+_COPY_GROUP_ROWS = 3
 # A baseline older than this says nothing about today's number of issues.
 _BASELINE_AGE = timedelta(days=14)
 
@@ -84,6 +86,8 @@ def _refusal(
             f"{session.copied_share:.0%} of the rows traded on {session.day} repeat the prior session's to the last "
             "figure: a stale copy of yesterday",
         )
+    if session.clean_rows == 0:
+        return Refusal(CoverageDrop.outcome, f"none of the {session.rows:,} rows of {session.day} is usable")
     if dataset.coverage and accepted and session.day - accepted.day <= _BASELINE_AGE:
         return _coverage_refusal(session, accepted, dataset.coverage)
     return None
@@ -154,7 +158,11 @@ def _count(dataset: Dataset) -> str:
 def _copied_shares(
     database: duckdb.DuckDBPyConnection, baseline: pa.Table | None, dataset: Dataset
 ) -> dict[date, float]:
-    """Per session, the share of the rows judged that equal the prior row of the same thing in this data."""
+    """Per session, the share of the rows judged that equal the prior row of the same thing in this data.
+
+    It is that of all rows or of one group, whichever is larger. A value that one of the two rows lacks is not
+    compared: sources differ in what they publish.
+    """
     if not dataset.copy_of_yesterday:
         return {}
     columns = ", ".join(f'"{name}"' for name in dataset.column_names)
@@ -162,17 +170,21 @@ def _copied_shares(
     if baseline is not None:
         database.register("baseline", baseline)
         everything += f" UNION ALL SELECT {columns} FROM baseline"
-    row = f"struct_pack({', '.join(f'{name} := {name}' for name in dataset.copy_of_yesterday)})"
+    same = " AND ".join(f'coalesce("{name}" = lag("{name}") OVER things, true)' for name in dataset.copy_of_yesterday)
     thing = ", ".join(f'"{name}"' for name in dataset.key if name != dataset.session_column)
+    enough = min(_COPY_GROUP_ROWS, dataset.coverage.group_size if dataset.coverage else _COPY_GROUP_ROWS)
     shares = database.execute(
         f"""
-        WITH everything AS ({everything}), neighbours AS (
-            SELECT session, {dataset.copy_among} AS judged,
-                   {row} = lag({row}) OVER (PARTITION BY {thing} ORDER BY session) AS copied
-            FROM everything
+        WITH everything AS (
+            SELECT *, {dataset.copy_among} AS judged, {_group_of(dataset)} AS of_group FROM ({everything})
+        ), neighbours AS (
+            SELECT session, of_group, judged AND lag(judged) OVER things AS judged, {same} AS copied
+            FROM everything WINDOW things AS (PARTITION BY {thing} ORDER BY session)
+        ), shares AS (
+            SELECT session, avg(copied::integer) AS share, grouping(of_group) AS of_all, count(*) AS rows
+            FROM neighbours WHERE judged GROUP BY GROUPING SETS ((session), (session, of_group))
         )
-        SELECT session, avg(CASE WHEN copied THEN 1.0 ELSE 0.0 END)
-        FROM neighbours WHERE judged AND copied IS NOT NULL GROUP BY session
+        SELECT session, max(share) FROM shares WHERE of_all = 1 OR rows >= {enough} GROUP BY session
         """
     ).fetchall()
     return {session: float(share) for session, share in shares}

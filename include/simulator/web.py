@@ -14,6 +14,7 @@ Every server has, for tests and demonstrations:
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 import zlib
@@ -22,6 +23,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from email.message import Message
 from enum import Enum
 from http.cookies import SimpleCookie
@@ -41,6 +43,7 @@ _CONTROL = "/control/"
 _KEPT_CALLS = 100_000
 _DRIPS = 20
 _STOP_POLL_SECONDS = 0.05
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _MAINTENANCE = "<!DOCTYPE html><html><body><h1>시스템 점검 중입니다</h1></body></html>"
 
 Row = dict[str, Any]
@@ -290,7 +293,7 @@ def _spoilt(page: Page, fault: FaultKind | None) -> Rows:
         case FaultKind.MISSING_COLUMN:
             return [{name: row[name] for name in row if name != page.dropped} for row in rows]
         case FaultKind.COMMA_STRINGS:
-            return [row | {name: _with_commas(row[name]) for name in page.measures} for row in rows]
+            return [row | {name: _with_commas(row[name]) for name in page.measures if name in row} for row in rows]
         case FaultKind.DUPLICATE_ROWS:
             return [*rows, *rows[:1]]
         case _:
@@ -299,7 +302,7 @@ def _spoilt(page: Page, fault: FaultKind | None) -> Rows:
 
 def _with_commas(value: Any) -> Any:
     text = str(value)
-    return f"{int(text):,}" if text.lstrip("+-").isdigit() else value
+    return f"{Decimal(text):,}" if _NUMBER.fullmatch(text) else value
 
 
 class _HttpServer(ThreadingHTTPServer):

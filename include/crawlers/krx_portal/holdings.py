@@ -16,7 +16,7 @@ from include.crawlers.source import Chunk, RawBody
 from include.crawlers.transport import Transport
 from include.datasets.etf_holding import DATASET
 from include.market.symbols import is_valid_symbol
-from include.outcomes import CollectionOutcome, CoverageDrop, NotPublished
+from include.outcomes import CollectionOutcome, CoverageDrop, Malformed, NotPublished
 
 _FUND_FIELDS = ("ISU_SRT_CD", "ISU_CD")
 _FIELDS: Mapping[str, str] = {
@@ -75,10 +75,20 @@ def portfolio(answer: Answer, fund: str, session: date) -> pa.Table:
         Malformed: it is no such answer.
     """
     require_fields(answer.rows, [_KIND_FIELD], answer.where)
+    _require_different(answer)
     columns = read_columns(answer.rows, _FIELDS, DATASET, GROUPED, answer.where)
     columns["position"] = pa.array(np.arange(1, len(answer.rows) + 1, dtype=np.int16))
     columns["kind"] = pa.array([_kind(row) for row in answer.rows], pa.string())
     return table_of(DATASET, columns, {"fund": fund, "session": session, "complete": True})
+
+
+def _require_different(answer: Answer) -> None:
+    """No position is listed twice: each has a place in the list, so that nothing after this would notice."""
+    places: dict[tuple[str, ...], int] = {}
+    for place, row in enumerate(answer.rows, start=1):
+        first = places.setdefault(tuple(map(str, row.values())), place)
+        if first != place:
+            raise Malformed(f"{answer.where}: row {place} repeats row {first}, {row['COMPST_ISU_NM']}")
 
 
 def _funds(listing: Answer, session: date) -> dict[str, str]:
