@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -412,7 +413,12 @@ def pykrx(shared: KrxPortalServer) -> Iterator[Any]:
     assert auth.login_krx(*MEMBER, session)
     cookies = {cookie.name: {"value": cookie.value} for cookie in session.cookies}
     auth.set_auth_session(auth.KRXSession(session=session, is_authenticated=True, cookies=cookies))
+    # Its own messages cannot be formatted, which pytest's handler raises: another test may have set a lower level.
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.WARNING)
     yield stock
+    root.setLevel(level)
     auth.set_auth_session(None)
     patch.undo()
 
