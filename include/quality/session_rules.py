@@ -86,7 +86,7 @@ def _refusal(
             f"{session.copied_share:.0%} of the rows traded on {session.day} repeat the prior session's to the last "
             "figure: a stale copy of yesterday",
         )
-    if session.clean_rows == 0:
+    if dataset.on_sessions and session.clean_rows == 0:
         return Refusal(CoverageDrop.outcome, f"none of the {session.rows:,} rows of {session.day} is usable")
     if dataset.coverage and accepted and session.day - accepted.day <= _BASELINE_AGE:
         return _coverage_refusal(session, accepted, dataset.coverage)

@@ -12,6 +12,7 @@ from include.datasets.registry import datasets
 from include.outcomes import CollectionOutcome
 from include.pipeline.ingest import ingest_session
 from include.settings import PROJECT_ROOT, Settings
+from include.simulator.faults import FaultKind
 from include.simulator.sources import SimulatedSources
 from include.simulator.world import World
 from tests.faults.clock import Clock
@@ -107,6 +108,14 @@ def tried(place: Place, case: Case, unspoilt: Rows) -> str:
     assert place.rows_of_session() == []
     assert place.refusals() == [(outcome, False)]
     return outcome
+
+
+@pytest.mark.parametrize("place", [Pair("investor_flow", "krx_portal")], indirect=True, ids=lambda pair: pair.dataset)
+def test_one_row_twice_among_hundreds_is_a_slip(place: Place, unspoilt: Rows) -> None:
+    place.renew()  # other faults left rows in quarantine
+    place.ingest(Case("slip", FaultKind.DUPLICATE_ROWS, "One row of one answer twice", AS_WITHOUT, {"times": 1}))
+    assert place.rows() == unspoilt
+    assert place.fetch("SELECT rule, released_by IS NOT NULL FROM ops.quarantine") == [("duplicate_row", True)]
 
 
 def test_the_page_is_what_was_found(found: dict[tuple[Pair, Case], str]) -> None:
