@@ -16,8 +16,8 @@ from include.market.calendar import KST
 from include.pipeline.ingest import ingest_session
 from include.quality.validate import prepare_great_expectations
 from include.settings import Settings
-from include.simulator.krx_open_api import KrxOpenApiServer
-from include.simulator.market import LATEST_LAST
+from include.simulator.exchange.market import LATEST_LAST
+from include.simulator.servers.krx_open_api import KrxOpenApiServer
 from include.simulator.world import World
 from include.warehouse.fingerprint import fingerprint
 

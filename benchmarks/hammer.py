@@ -16,8 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-from include.crawlers.rate_limit import SharedLimiter
-from include.crawlers.shared_state import open_shared_state
+from include.crawlers.limits.rate_limit import SharedLimiter
+from include.crawlers.limits.shared_state import open_shared_state
 from include.crawlers.transport import CallRecord, Priority, SourceLimits, Transport
 from include.settings import PROJECT_ROOT
 

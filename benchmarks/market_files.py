@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from include.market.calendar import next_session, previous_session
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
 
 _SEED = 7
 _LAST_YEAR = 2024

@@ -14,8 +14,8 @@ from datetime import date, datetime, time, timedelta
 
 from include.market.calendar import KST
 from include.settings import PROJECT_ROOT
-from include.simulator.broker_tokens import UNLIMITED
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.broker_tokens import UNLIMITED
 from include.simulator.sources import SimulatedSources
 from include.simulator.world import World
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from include.datasets.registry import datasets
 from include.platform.airflow_client import AirflowEndpoint
 from include.settings import Settings
-from include.simulator.truth import ActionKind, CorporateAction
+from include.simulator.exchange.truth import ActionKind, CorporateAction
 
 _LANDED = """
     SELECT (SELECT count(*) FROM mart.session_coverage WHERE dataset = 'daily_bar' AND outcome = 'loaded'),

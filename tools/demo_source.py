@@ -13,8 +13,8 @@ from include.platform.companions import companion_log, companion_runs, start_com
 from include.platform.errors import PlatformError
 from include.platform.ports import is_free
 from include.settings import Settings
+from include.simulator.exchange.market import LATEST_LAST, SimulatedMarket
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
-from include.simulator.market import LATEST_LAST, SimulatedMarket
 
 NAME = "simulated-exchange"
 SEED = 1

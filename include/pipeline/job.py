@@ -9,9 +9,9 @@ from functools import partial
 
 import pyarrow as pa
 
-from include.crawlers.circuit_breaker import SharedBreaker
-from include.crawlers.rate_limit import SharedLimiter
-from include.crawlers.shared_state import open_shared_state
+from include.crawlers.limits.circuit_breaker import SharedBreaker
+from include.crawlers.limits.rate_limit import SharedLimiter
+from include.crawlers.limits.shared_state import open_shared_state
 from include.crawlers.source import Chunk, crawler_for
 from include.crawlers.transport import Priority, Transport
 from include.datasets.registry import Dataset

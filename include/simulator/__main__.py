@@ -15,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from include.market.calendar import KST
 from include.market.hours import clock_of
-from include.simulator.broker_tokens import UNLIMITED
+from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
-from include.simulator.market import SimulatedMarket
+from include.simulator.servers.broker_tokens import UNLIMITED
 from include.simulator.sources import Clock, SimulatedSources
 from include.simulator.world import World
 

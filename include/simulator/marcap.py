@@ -22,8 +22,8 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from include.market.symbols import Market
-from include.simulator.market import SimulatedMarket
-from include.simulator.rates import rate_in_hundredths
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.exchange.rates import rate_in_hundredths
 
 # Speed before size: these files are read once or twice.
 _GZIP_LEVEL = 1

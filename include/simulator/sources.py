@@ -10,15 +10,15 @@ from types import TracebackType
 from typing import Self
 
 from include.market.calendar import KST
-from include.simulator.broker_tokens import UNLIMITED, BrokerLimits
-from include.simulator.kis import KisServer
-from include.simulator.kiwoom import KiwoomServer
-from include.simulator.krx_open_api import KrxOpenApiServer
-from include.simulator.krx_portal import KrxPortalServer
-from include.simulator.naver import NaverServer
-from include.simulator.web import SimulatedServer
+from include.simulator.servers.broker_tokens import UNLIMITED, BrokerLimits
+from include.simulator.servers.kis import KisServer
+from include.simulator.servers.kiwoom import KiwoomServer
+from include.simulator.servers.krx_open_api import KrxOpenApiServer
+from include.simulator.servers.krx_portal import KrxPortalServer
+from include.simulator.servers.naver import NaverServer
+from include.simulator.servers.web import SimulatedServer
+from include.simulator.servers.yahoo import YahooServer
 from include.simulator.world import World
-from include.simulator.yahoo import YahooServer
 
 _KEYS = {
     "KRXW_KRX_OPENAPI_KEY": "simulated-openapi-key",

@@ -14,25 +14,31 @@ import pyarrow.compute as pc
 
 from include.datasets.registry import UnknownDatasetError, dataset_named
 from include.market.calendar import NotASessionError
-from include.simulator.adjusted import SCHEMA as ADJUSTED_SCHEMA
-from include.simulator.adjusted import adjusted_table
-from include.simulator.chain import Chain
-from include.simulator.dividends import dividend_table
-from include.simulator.etps import ProductExchange, ProductState
-from include.simulator.flows import Flows, investor_flow_table, market_investor_flow_table, product_flows, stock_flows
-from include.simulator.foreigners import foreign_holding_table
-from include.simulator.fundamentals import PerShare, fundamental_table, per_share, report_year_start
-from include.simulator.global_markets import KOREAN_INDICES, global_bar_table
-from include.simulator.holdings import etf_holding_table
-from include.simulator.indices import advance_levels, index_bar_table
-from include.simulator.instruments import delisting_table, instrument_table, listing_days
-from include.simulator.market import SimulatedMarket
-from include.simulator.products import products
-from include.simulator.quotes import quote_table
-from include.simulator.sectors import sector_table
-from include.simulator.stocks import Stocks
-from include.simulator.tables import dataset_table, repeated
-from include.simulator.truth import CorporateAction, Instrument
+from include.simulator.datasets.adjusted import SCHEMA as ADJUSTED_SCHEMA
+from include.simulator.datasets.adjusted import adjusted_table
+from include.simulator.datasets.chain import Chain
+from include.simulator.datasets.dividends import dividend_table
+from include.simulator.datasets.etps import ProductExchange, ProductState
+from include.simulator.datasets.flows import (
+    Flows,
+    investor_flow_table,
+    market_investor_flow_table,
+    product_flows,
+    stock_flows,
+)
+from include.simulator.datasets.foreigners import foreign_holding_table
+from include.simulator.datasets.fundamentals import PerShare, fundamental_table, per_share, report_year_start
+from include.simulator.datasets.global_markets import KOREAN_INDICES, global_bar_table
+from include.simulator.datasets.holdings import etf_holding_table
+from include.simulator.datasets.indices import advance_levels, index_bar_table
+from include.simulator.datasets.instruments import delisting_table, instrument_table, listing_days
+from include.simulator.datasets.products import products
+from include.simulator.datasets.quotes import quote_table
+from include.simulator.datasets.sectors import sector_table
+from include.simulator.datasets.stocks import Stocks
+from include.simulator.datasets.tables import dataset_table, repeated
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.exchange.truth import CorporateAction, Instrument
 
 # Tables kept, in bytes: some dozens of sessions of the whole market.
 _KEPT_BYTES = 256 * 1024**2

@@ -12,8 +12,8 @@ import pytest
 from include.adjustments.refresh import refresh_adjustments
 from include.pipeline.backfill import backfill
 from include.settings import Settings
+from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
-from include.simulator.market import SimulatedMarket
 from include.warehouse.fingerprint import fingerprints
 
 FIRST, LAST = date(2019, 1, 2), date(2020, 12, 30)

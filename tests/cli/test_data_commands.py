@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from include.settings import PROJECT_ROOT, Settings
+from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
-from include.simulator.market import SimulatedMarket
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

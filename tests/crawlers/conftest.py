@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.crawlers.shared_state import SharedState, open_shared_state
+from include.crawlers.limits.shared_state import SharedState, open_shared_state
 
 
 @pytest.fixture

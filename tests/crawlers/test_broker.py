@@ -12,7 +12,8 @@ from threading import Barrier
 import psycopg
 import pytest
 
-from include.crawlers.broker import (
+from include.crawlers.broker.answer import Answer
+from include.crawlers.broker.interface import (
     Account,
     Broker,
     BrokerEnvironment,
@@ -21,8 +22,7 @@ from include.crawlers.broker import (
     Inquiry,
     TokenRefused,
 )
-from include.crawlers.broker_answer import Answer
-from include.crawlers.broker_token import RENEWAL_MARGIN, Token, TokenCache
+from include.crawlers.broker.token import RENEWAL_MARGIN, Token, TokenCache
 from include.crawlers.kis.service import Kis
 from include.crawlers.kiwoom.service import Kiwoom
 from include.crawlers.transport import Transport

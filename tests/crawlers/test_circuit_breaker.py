@@ -7,9 +7,9 @@ from contextlib import closing
 
 import pytest
 
-from include.crawlers.circuit_breaker import FAILURES, SharedBreaker
-from include.crawlers.rate_limit import SharedLimiter
-from include.crawlers.shared_state import SharedState
+from include.crawlers.limits.circuit_breaker import FAILURES, SharedBreaker
+from include.crawlers.limits.rate_limit import SharedLimiter
+from include.crawlers.limits.shared_state import SharedState
 from include.crawlers.transport import CallRecord, CircuitOpen, SourceLimits, Transport
 from include.outcomes import AuthRequired, Malformed, RateLimited, SourceDown
 from tests.crawlers.scripted_server import Answer, ScriptedServer

@@ -35,10 +35,10 @@ from include.outcomes import (
 )
 from include.platform.postgres import PostgresServer
 from include.quality.row_rules import mark_violations
-from include.simulator.broker_tokens import TOKEN_LIFE, BrokerLimits
-from include.simulator.faults import Fault, FaultKind
-from include.simulator.kis import KisServer
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.broker_tokens import TOKEN_LIFE, BrokerLimits
+from include.simulator.servers.faults import Fault, FaultKind
+from include.simulator.servers.kis import KisServer
 from include.simulator.world import World
 from include.warehouse.migrations import migrate
 

@@ -11,7 +11,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from include.crawlers.broker import DailyBar
+from include.crawlers.broker.interface import DailyBar
 from include.crawlers.kiwoom import CRAWLERS, LIMITS
 from include.crawlers.kiwoom.service import Kiwoom
 from include.crawlers.source import Chunk, Issue, RawBody
@@ -29,10 +29,10 @@ from include.outcomes import (
     SourceDown,
 )
 from include.platform.postgres import PostgresServer
-from include.simulator.broker_tokens import UNLIMITED
-from include.simulator.faults import Fault, FaultKind
-from include.simulator.kiwoom import KiwoomServer
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.broker_tokens import UNLIMITED
+from include.simulator.servers.faults import Fault, FaultKind
+from include.simulator.servers.kiwoom import KiwoomServer
 from include.simulator.world import World
 from include.warehouse.migrations import migrate
 

@@ -13,7 +13,7 @@ from include.crawlers.krx_export import CRAWLERS
 from include.crawlers.source import Chunk
 from include.datasets.daily_bar import DATASET
 from include.outcomes import CollectionOutcome, Malformed, NotASession, NotPublished, SourceNotConfiguredError
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
 
 CRAWLER = CRAWLERS["daily_bar"]
 DAY = date(2023, 3, 3)

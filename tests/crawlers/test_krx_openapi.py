@@ -24,8 +24,8 @@ from include.outcomes import (
     SourceNotConfiguredError,
 )
 from include.quality.row_rules import mark_violations
-from include.simulator.krx_open_api import KrxOpenApiServer
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.krx_open_api import KrxOpenApiServer
 from include.simulator.world import World
 
 KEY = "key-that-must-not-leak"

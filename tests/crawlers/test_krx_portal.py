@@ -35,8 +35,8 @@ from include.outcomes import (
 )
 from include.quality.row_rules import mark_violations
 from include.settings import PROJECT_ROOT
-from include.simulator.krx_portal import KrxPortalServer
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.krx_portal import KrxPortalServer
 from include.simulator.world import World
 
 LOGIN, PASSWORD = "login-that-must-not-leak", "password-that-must-not-leak"

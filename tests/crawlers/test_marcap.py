@@ -18,8 +18,8 @@ from include.crawlers.marcap import CRAWLERS
 from include.crawlers.source import Chunk, RawBody
 from include.datasets.daily_bar import DATASET
 from include.outcomes import Malformed, NotPublished, SourceNotConfiguredError
+from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
-from include.simulator.market import SimulatedMarket
 
 CRAWLER = CRAWLERS["daily_bar"]
 YEAR = Chunk(date(2023, 1, 1), date(2023, 12, 31))

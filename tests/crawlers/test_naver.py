@@ -23,9 +23,9 @@ from include.datasets.registry import dataset_named
 from include.market.calendar import KST
 from include.outcomes import CollectionOutcome, Malformed, SourceNotConfiguredError
 from include.quality.row_rules import mark_violations
-from include.simulator.faults import Fault, FaultKind
-from include.simulator.market import SimulatedMarket
-from include.simulator.naver import NaverServer
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.faults import Fault, FaultKind
+from include.simulator.servers.naver import NaverServer
 from include.simulator.world import World
 from tests.crawlers.json_damage import damaged
 

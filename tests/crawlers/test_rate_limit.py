@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from benchmarks.hammer import ArrivalServer, Caller, hammer, worst_second
-from include.crawlers.priority import going_first, someone_goes_first
-from include.crawlers.rate_limit import SharedLimiter
-from include.crawlers.shared_state import SharedState
+from include.crawlers.limits.priority import going_first, someone_goes_first
+from include.crawlers.limits.rate_limit import SharedLimiter
+from include.crawlers.limits.shared_state import SharedState
 from include.crawlers.transport import Priority, SourceLimits
 from include.outcomes import RateLimited
 

@@ -24,10 +24,10 @@ from include.market.calendar import KST
 from include.market.global_symbols import GLOBAL_SYMBOLS
 from include.outcomes import CollectionOutcome, CoverageDrop, Malformed, SourceNotConfiguredError
 from include.quality.row_rules import mark_violations
-from include.simulator.faults import Fault, FaultKind
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.faults import Fault, FaultKind
+from include.simulator.servers.yahoo import YahooServer
 from include.simulator.world import World
-from include.simulator.yahoo import YahooServer
 from tests.crawlers.json_damage import damaged
 
 SESSION = date(2024, 3, 20)  # a Wednesday; nobody in the world has a holiday in the ten days before

@@ -14,11 +14,11 @@ import pytest
 from include.market.calendar import KST
 from include.market.hours import FileClock
 from include.platform.postgres import PostgresServer
-from include.simulator.broker_tokens import UNLIMITED
-from include.simulator.faults import Fault, FaultKind
-from include.simulator.kis import KisServer
-from include.simulator.market import SimulatedMarket
-from include.simulator.naver import NaverServer
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.broker_tokens import UNLIMITED
+from include.simulator.servers.faults import Fault, FaultKind
+from include.simulator.servers.kis import KisServer
+from include.simulator.servers.naver import NaverServer
 from include.simulator.world import World
 from include.warehouse.migrations import migrate
 

@@ -16,10 +16,10 @@ import pytest
 from include.datasets.registry import datasets
 from include.market.calendar import KST
 from include.platform.postgres import PostgresServer
-from include.simulator.faults import Fault, FaultKind
-from include.simulator.krx_open_api import KrxOpenApiServer
+from include.simulator.exchange.market import SCHEMA, SimulatedMarket
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
-from include.simulator.market import SCHEMA, SimulatedMarket
+from include.simulator.servers.faults import Fault, FaultKind
+from include.simulator.servers.krx_open_api import KrxOpenApiServer
 from include.simulator.world import World
 from include.warehouse.migrations import migrate
 

@@ -20,8 +20,8 @@ import pytest
 from include.platform.account import remove_folder
 from include.platform.embedded import embedded_engine
 from include.settings import PROJECT_ROOT, load_settings
+from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
-from include.simulator.market import SimulatedMarket
 from tests.conftest import free_port, open_temporary_folder
 from tests.docs.pages import PAGES, Block, runnable_blocks
 

@@ -17,10 +17,10 @@ from include.platform.airflow import airflow_was_started
 from include.platform.airflow_client import AirflowClient, AirflowError
 from include.platform.local import remove_platform, start_airflow_here, start_database
 from include.settings import Settings, load_settings
-from include.simulator.faults import Fault, FaultKind
-from include.simulator.krx_open_api import KrxOpenApiServer
+from include.simulator.exchange.market import SCHEMA, SimulatedMarket
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
-from include.simulator.market import SCHEMA, SimulatedMarket
+from include.simulator.servers.faults import Fault, FaultKind
+from include.simulator.servers.krx_open_api import KrxOpenApiServer
 from include.simulator.world import World
 
 KEY = "key-of-the-simulated-service"

@@ -17,8 +17,8 @@ from include.crawlers.transport import Priority, SourceLimits, Transport
 from include.pipeline import ingest, job
 from include.platform.postgres import PostgresServer
 from include.settings import Settings, load_settings
-from include.simulator.broker_tokens import UNLIMITED
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.broker_tokens import UNLIMITED
 from include.simulator.sources import SimulatedSources
 from include.simulator.world import World
 from include.warehouse.migrations import migrate

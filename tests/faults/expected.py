@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from include.datasets.registry import datasets
-from include.simulator.faults import ANY_ENDPOINT, Fault, FaultKind
+from include.simulator.servers.faults import ANY_ENDPOINT, Fault, FaultKind
 
 SIMULATED_SOURCES = ("krx_openapi", "krx_portal", "naver", "yfinance", "kis", "kiwoom")
 # What comes of a fault that leaves no trace in what is read, and of one that looks like the truth.

@@ -12,7 +12,7 @@ from include.datasets.registry import Dataset, dataset_named
 from include.market.calendar import KST
 from include.pipeline.ingest import ingest_session, ingest_snapshot
 from include.settings import Settings
-from include.simulator.faults import ANY_ENDPOINT, Fault, FaultKind
+from include.simulator.servers.faults import ANY_ENDPOINT, Fault, FaultKind
 from include.simulator.sources import SimulatedSources
 from tests.faults.clock import Clock
 from tests.faults.conftest import Warehouses

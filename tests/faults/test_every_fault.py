@@ -12,7 +12,7 @@ from include.datasets.registry import datasets
 from include.outcomes import CollectionOutcome
 from include.pipeline.ingest import ingest_session
 from include.settings import PROJECT_ROOT, Settings
-from include.simulator.faults import FaultKind
+from include.simulator.servers.faults import FaultKind
 from include.simulator.sources import SimulatedSources
 from include.simulator.world import World
 from tests.faults.clock import Clock

@@ -13,7 +13,7 @@ from include.datasets.registry import dataset_named
 from include.pipeline import job
 from include.pipeline.due import collect
 from include.settings import Settings
-from include.simulator.faults import Fault, FaultKind
+from include.simulator.servers.faults import Fault, FaultKind
 from include.simulator.sources import SimulatedSources
 from include.simulator.world import World
 from tests.faults.clock import Clock

@@ -18,7 +18,7 @@ from include.datasets.registry import datasets
 from include.outcomes import CollectionOutcome, SourceNotConfiguredError
 from include.pipeline.due import collect
 from include.settings import Settings
-from include.simulator.faults import ANY_ENDPOINT, Fault, FaultKind
+from include.simulator.servers.faults import ANY_ENDPOINT, Fault, FaultKind
 from include.simulator.sources import SimulatedSources
 from include.simulator.world import World
 from tests.faults.clock import Clock

@@ -13,8 +13,8 @@ import pytest
 from include.pipeline.backfill import backfill
 from include.pipeline.report import BatchReport
 from include.settings import Settings
+from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
-from include.simulator.market import SimulatedMarket
 from include.warehouse.fingerprint import fingerprints
 
 

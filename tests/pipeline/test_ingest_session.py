@@ -21,8 +21,8 @@ from include.outcomes import (
 )
 from include.pipeline.ingest import ingest_session
 from include.settings import Settings
-from include.simulator.krx_open_api import KrxOpenApiServer
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.krx_open_api import KrxOpenApiServer
 from include.simulator.world import World
 
 KEY = "key-that-must-not-leak"

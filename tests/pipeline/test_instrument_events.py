@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from include.pipeline.report import BatchReport
+from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
-from include.simulator.market import SimulatedMarket
 
 Load = Callable[..., list[BatchReport]]
 Event = tuple[str, date, str, str | None, str | None]

@@ -16,7 +16,7 @@ import pytest
 
 from include.pipeline.report import BatchReport
 from include.settings import PROJECT_ROOT, Settings
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
 from tests.pipeline.conftest import assert_holds, digests
 
 KILLS = 2

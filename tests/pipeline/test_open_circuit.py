@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from include.crawlers.circuit_breaker import FAILURES
+from include.crawlers.limits.circuit_breaker import FAILURES
 from include.outcomes import SourceDown
 from include.pipeline.ingest import ingest_session
 from include.settings import Settings

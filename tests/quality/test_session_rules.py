@@ -12,7 +12,7 @@ import pytest
 from include.datasets.daily_bar import DATASET
 from include.quality.row_rules import mark_violations
 from include.quality.session_rules import refuse_sessions
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
 
 FIRST, LAST = date(2023, 3, 6), date(2023, 3, 17)
 

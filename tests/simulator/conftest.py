@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
 
 SEED = 11
 SYMBOLS = 400

@@ -12,10 +12,10 @@ import requests
 
 from include.market.calendar import KST, next_session, previous_session
 from include.market.investors import Investor
-from include.simulator.broker_tokens import UNLIMITED, BrokerEnvironment, BrokerLimits
-from include.simulator.faults import FaultKind
-from include.simulator.kis import KisServer
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.broker_tokens import UNLIMITED, BrokerEnvironment, BrokerLimits
+from include.simulator.servers.faults import FaultKind
+from include.simulator.servers.kis import KisServer
 from include.simulator.world import World
 
 KEY, SECRET = "app-key", "app-secret"

@@ -11,10 +11,10 @@ import requests
 
 from include.market.calendar import KST
 from include.market.investors import CLASSES, INSTITUTIONS, Investor
-from include.simulator.broker_tokens import UNLIMITED, BrokerEnvironment
-from include.simulator.faults import FaultKind
-from include.simulator.kiwoom import KiwoomServer
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.broker_tokens import UNLIMITED, BrokerEnvironment
+from include.simulator.servers.faults import FaultKind
+from include.simulator.servers.kiwoom import KiwoomServer
 from include.simulator.world import World
 
 KEY, SECRET = "app-key", "secret-key"

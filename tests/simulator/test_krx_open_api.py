@@ -14,10 +14,10 @@ import requests
 
 from include.market.calendar import KST, previous_session
 from include.market.instruments import instrument_kind
-from include.simulator.faults import FaultKind
-from include.simulator.krx_open_api import KrxOpenApiServer
-from include.simulator.krx_open_api_rows import ENDPOINTS, MARKETS
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.faults import FaultKind
+from include.simulator.servers.krx_open_api import KrxOpenApiServer
+from include.simulator.servers.krx_open_api_rows import ENDPOINTS, MARKETS
 from include.simulator.world import World
 
 KEY = "test-key"

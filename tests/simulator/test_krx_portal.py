@@ -22,9 +22,9 @@ from requests.adapters import HTTPAdapter
 from include.market.calendar import KST, previous_session
 from include.market.instruments import instrument_kind
 from include.market.investors import CLASSES, PORTAL_CODES, Investor
-from include.simulator.faults import FaultKind
-from include.simulator.krx_portal import STATISTICS, KrxPortalServer
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.faults import FaultKind
+from include.simulator.servers.krx_portal import STATISTICS, KrxPortalServer
 from include.simulator.world import World
 
 MEMBER = ("member", "secret")

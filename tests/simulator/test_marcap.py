@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.market.symbols import Market
+from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
-from include.simulator.market import SimulatedMarket
 
 TRUTH = {
     "Code": "symbol",

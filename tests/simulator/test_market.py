@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from include.market.calendar import NotASessionError
-from include.simulator.market import SCHEMA, SimulatedMarket
+from include.simulator.exchange.market import SCHEMA, SimulatedMarket
 
 FIRST, LAST = date(2022, 10, 4), date(2023, 7, 31)
 GOLDEN_HASH = "052fc050b3aef0556ba7623029912a39e232d46cbbb919dc60da467d5ace41ac"
@@ -104,7 +104,7 @@ def test_the_earliest_years_work() -> None:
 MEASURE = """
 import resource, sys
 from datetime import date
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
 market = SimulatedMarket(1, 2500, date(2010, 1, 4), date(int(sys.argv[1]), 12, 28))
 rows = sum(block.num_rows for block in market.iter_blocks())
 print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

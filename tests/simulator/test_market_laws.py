@@ -20,8 +20,8 @@ from include.market.limits import (
 )
 from include.market.symbols import Market, is_preferred, is_valid_symbol
 from include.market.ticks import round_up_to_tick, tick_sizes
-from include.simulator.market import SimulatedMarket
-from include.simulator.truth import ActionKind
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.exchange.truth import ActionKind
 
 PRICES = ("open", "high", "low", "close")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from include.market.symbols import is_preferred, is_valid_symbol
-from include.simulator.names import (
+from include.simulator.exchange.names import (
     LETTER_CODES_FROM,
     CodesExhaustedError,
     common_symbol,

@@ -14,11 +14,11 @@ import requests
 from bs4 import BeautifulSoup
 
 from include.market.calendar import KST, previous_session
-from include.simulator.faults import FaultKind
-from include.simulator.market import SimulatedMarket
-from include.simulator.naver import NaverServer
-from include.simulator.truth import CorporateAction
-from include.simulator.web import SimulatedServer
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.exchange.truth import CorporateAction
+from include.simulator.servers.faults import FaultKind
+from include.simulator.servers.naver import NaverServer
+from include.simulator.servers.web import SimulatedServer
 from include.simulator.world import World
 
 SESSION = date(2023, 4, 14)

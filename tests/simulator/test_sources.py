@@ -11,10 +11,10 @@ import pytest
 import requests
 
 from include.market.calendar import KST
-from include.simulator.broker_tokens import UNLIMITED
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.servers.broker_tokens import UNLIMITED
+from include.simulator.servers.web import LOOPBACK
 from include.simulator.sources import SimulatedSources
-from include.simulator.web import LOOPBACK
 from include.simulator.world import World
 
 SESSION = date(2023, 3, 10)

@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from include.market.calendar import previous_session
-from include.simulator.faults import FaultKind
-from include.simulator.web import Answer, Page, Request, SimulatedServer, View, json_answer
+from include.simulator.servers.faults import FaultKind
+from include.simulator.servers.web import Answer, Page, Request, SimulatedServer, View, json_answer
 
 SESSION = date(2023, 3, 10)
 

@@ -15,7 +15,7 @@ from include.market.calendar import NotASessionError, next_session, trading_hour
 from include.market.global_symbols import GLOBAL_SYMBOLS
 from include.market.investors import CLASSES, INSTITUTIONS
 from include.quality.row_rules import mark_violations
-from include.simulator.market import SimulatedMarket
+from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.world import World
 
 SEED, SYMBOLS, FIRST, LAST = 5, 120, date(2024, 11, 1), date(2025, 6, 30)

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import pytest
 
-from include.simulator.baskets import CREATION_UNIT
-from include.simulator.market import SimulatedMarket
-from include.simulator.names import product_symbol
+from include.simulator.datasets.baskets import CREATION_UNIT
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.exchange.names import product_symbol
 from include.simulator.world import World
 
 FIRST, LAST = date(2024, 11, 1), date(2025, 4, 30)

@@ -14,11 +14,11 @@ from requests.adapters import HTTPAdapter
 
 from include.market.calendar import KST
 from include.market.global_symbols import GLOBAL_SYMBOLS
-from include.simulator.faults import FaultKind
-from include.simulator.market import SimulatedMarket
-from include.simulator.truth import ActionKind, CorporateAction
+from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.exchange.truth import ActionKind, CorporateAction
+from include.simulator.servers.faults import FaultKind
+from include.simulator.servers.yahoo import YahooServer
 from include.simulator.world import World
-from include.simulator.yahoo import YahooServer
 
 FIRST, LAST = date(2023, 1, 2), date(2023, 4, 14)
 EVENING = datetime(2023, 4, 14, 18, 0, tzinfo=KST)

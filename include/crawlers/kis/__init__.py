@@ -6,8 +6,8 @@ Needs an account and an app key: ``KRXW_KIS_ENVIRONMENT`` (real or mock), ``KRXW
 
 from __future__ import annotations
 
-from include.crawlers.broker import BrokerEnvironment
-from include.crawlers.broker_datasets import DailyBarCrawler, InvestorFlowCrawler, SnapshotCrawler
+from include.crawlers.broker.datasets import DailyBarCrawler, InvestorFlowCrawler, SnapshotCrawler
+from include.crawlers.broker.interface import BrokerEnvironment
 from include.crawlers.kis.dividends import DividendCrawler
 from include.crawlers.kis.issue_figures import ForeignHoldingCrawler, FundamentalCrawler
 from include.crawlers.kis.service import Kis

@@ -11,9 +11,9 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from include.crawlers.broker import Broker, Inquiry
-from include.crawlers.broker_answer import Answer
-from include.crawlers.broker_datasets import Row, SymbolCrawler
+from include.crawlers.broker.answer import Answer
+from include.crawlers.broker.datasets import Row, SymbolCrawler
+from include.crawlers.broker.interface import Broker, Inquiry
 from include.crawlers.source import Chunk, Issue, RawBody
 from include.crawlers.transport import Transport
 from include.datasets import dividend

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from include.crawlers.broker import Broker, Quote
-from include.crawlers.broker_answer import Answer
-from include.crawlers.broker_datasets import QuoteCrawler, Row
+from include.crawlers.broker.answer import Answer
+from include.crawlers.broker.datasets import QuoteCrawler, Row
+from include.crawlers.broker.interface import Broker, Quote
 from include.crawlers.source import Chunk
 from include.datasets import foreign_holding, fundamental
 from include.outcomes import Malformed

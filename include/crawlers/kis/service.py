@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
-from include.crawlers.broker import (
+from include.crawlers.broker.answer import Answer
+from include.crawlers.broker.interface import (
     Account,
     Broker,
     BrokerEnvironment,
@@ -21,8 +22,7 @@ from include.crawlers.broker import (
     Service,
     TokenRefused,
 )
-from include.crawlers.broker_answer import Answer
-from include.crawlers.broker_token import Token
+from include.crawlers.broker.token import Token
 from include.crawlers.transport import SourceLimits, TooManyCalls, Transport
 from include.market.fluctuation import DOWN, FLAT, LOWER_LIMIT, NONE, UP, UPPER_LIMIT
 from include.market.investors import Investor

@@ -7,8 +7,8 @@ to a thousand.
 
 from __future__ import annotations
 
-from include.crawlers.broker import BrokerEnvironment
-from include.crawlers.broker_datasets import InvestorFlowCrawler, SnapshotCrawler
+from include.crawlers.broker.datasets import InvestorFlowCrawler, SnapshotCrawler
+from include.crawlers.broker.interface import BrokerEnvironment
 from include.crawlers.kiwoom.service import Kiwoom
 
 _KIWOOM = Kiwoom()

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from include.crawlers.broker import (
+from include.crawlers.broker.answer import Answer
+from include.crawlers.broker.interface import (
     Account,
     Broker,
     BrokerEnvironment,
@@ -23,8 +24,7 @@ from include.crawlers.broker import (
     Service,
     TokenRefused,
 )
-from include.crawlers.broker_answer import Answer
-from include.crawlers.broker_token import Token
+from include.crawlers.broker.token import Token
 from include.crawlers.transport import SourceLimits, Transport
 from include.market.calendar import KST
 from include.market.fluctuation import DOWN, FLAT, LOWER_LIMIT, NONE, UP, UPPER_LIMIT

@@ -1,0 +1,1 @@
+"""What all brokers have in common: one interface, one way to keep tokens, the datasets that follow."""

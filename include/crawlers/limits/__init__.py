@@ -1,0 +1,1 @@
+"""What keeps all workers within a source's limits, shared through the warehouse."""

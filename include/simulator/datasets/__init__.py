@@ -1,0 +1,1 @@
+"""The truth of every dataset, derived from the exchange, session by session."""
