@@ -19,23 +19,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.crawlers import krx_masters
 from include.crawlers.local_files import csv_rows, files_by_day, folder_of, read_body
 from include.crawlers.published_rows import (
     GROUPED,
     PLAIN,
     Notation,
     Row,
-    read_column,
     read_columns,
     require_fields,
     table_of,
 )
 from include.crawlers.source import Chunk, RawBody
 from include.crawlers.transport import Transport
-from include.datasets import daily_bar, delisting, instrument
-from include.datasets.registry import Column
+from include.datasets import daily_bar, delisting
 from include.market.calendar import FIRST_KNOWN_DAY
-from include.market.instruments import InstrumentKind, instrument_kind
+from include.market.instruments import InstrumentKind
 from include.outcomes import Malformed, NotPublished
 
 SOURCE = "krx_listings"
@@ -44,7 +43,6 @@ _UTF8 = "utf-8-sig"
 _DELISTINGS = re.compile(r"krx_delisting_(\d{4}-\d{2}-\d{2})\.csv")
 _MASTERS = re.compile(r"krx_instrument_metadata.*_(\d{4}-\d{2}-\d{2})\.json(?:\.gz)?")
 _LISTINGS = re.compile(r"krx_listing_(\d{4}-\d{2}-\d{2})\.csv")
-_NO_PAR = "무액면"
 
 _DELISTING_FIELDS: Mapping[str, str] = {
     "symbol": "Symbol",
@@ -55,23 +53,6 @@ _DELISTING_FIELDS: Mapping[str, str] = {
     "listed_on": "ListingDate",
     "reason": "Reason",
     "successor_symbol": "ToSymbol",
-}
-_STOCK_FIELDS: Mapping[str, str] = {
-    "symbol": "ISU_SRT_CD",
-    "isin": "ISU_CD",
-    "name": "ISU_ABBRV",
-    "full_name": "ISU_NM",
-    "english_name": "ISU_ENG_NM",
-    "market": "MKT_TP_NM",
-    "section": "SECT_TP_NM",
-    "listed_on": "LIST_DD",
-    "par_value": "PARVAL",
-    "listed_shares": "LIST_SHRS",
-}
-_KIND_FIELDS = ("SECUGRP_NM", "KIND_STKCERT_TP_NM", "ISU_NM")
-_KIND_TEXT = Column("kind", pa.string(), "What the kind of an issue is told from")
-_PRODUCT_FIELDS = {
-    name: field for name, field in _STOCK_FIELDS.items() if name not in {"market", "section", "par_value"}
 }
 _PRODUCTS = {"etf": InstrumentKind.ETF, "etn": InstrumentKind.ETN}
 _BAR_FIELDS: Mapping[str, str] = {
@@ -163,7 +144,9 @@ class InstrumentCrawler(_SnapshotCrawler):
         if len(lists) < len(parts):
             raise Malformed(f"{name}: expected lists with rows {', '.join(parts)}, got {', '.join(lists)}")
         return pa.concat_tables(
-            _products(rows, part, chunk.first, name) if part in _PRODUCTS else _stocks(rows, chunk.first, name)
+            krx_masters.products(rows, _PRODUCTS[part], chunk.first, GROUPED, f"{name}, {part}")
+            if part in _PRODUCTS
+            else krx_masters.stocks(rows, chunk.first, GROUPED, name)
             for part, rows in lists.items()
         )
 
@@ -206,22 +189,6 @@ def _json_object(body: RawBody) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Malformed(f"{name}: expected an object, got {str(document)[:80]}")
     return document
-
-
-def _stocks(rows: Sequence[Row], session: date, name: str) -> pa.Table:
-    require_fields(rows, (*_STOCK_FIELDS.values(), *_KIND_FIELDS), name)
-    rows = [{**row, "PARVAL": ""} if row["PARVAL"] == _NO_PAR else row for row in rows]
-    columns = read_columns(rows, _STOCK_FIELDS, instrument.DATASET, GROUPED, name)
-    published = (read_column(rows, field, _KIND_TEXT, GROUPED, name).to_pylist() for field in _KIND_FIELDS)
-    kinds = [instrument_kind(*texts).value for texts in zip(*published, strict=True)]
-    columns["kind"] = pa.array(kinds, pa.string())
-    return table_of(instrument.DATASET, columns, {"session": session})
-
-
-def _products(rows: Sequence[Row], part: str, session: date, name: str) -> pa.Table:
-    columns = read_columns(rows, _PRODUCT_FIELDS, instrument.DATASET, GROUPED, f"{name}, {part}")
-    constants = {"market": "KOSPI", "section": "", "par_value": None, "kind": _PRODUCTS[part].value}
-    return table_of(instrument.DATASET, columns, {**constants, "session": session})
 
 
 CRAWLERS = {

@@ -8,6 +8,37 @@ import pyarrow.compute as pc
 from include.datasets.registry import Column, Coverage, Dataset, RowRule
 
 SYMBOL_PATTERN = "^[0-9A-Z]{6}$"
+# What holds for every row of the exchange's daily tables, of stocks as of products.
+BAR_RULES = (
+    RowRule("malformed_symbol", f"NOT (symbol ~ '{SYMBOL_PATTERN}')", "A symbol is six of [0-9A-Z]"),
+    RowRule(
+        "negative_price",
+        "least(open, high, low) < 0 OR close <= 0",
+        "Prices are positive; open, high and low are 0 only where nothing traded",
+    ),
+    RowRule(
+        "negative_quantity",
+        "volume < 0 OR value_krw < 0 OR listed_shares <= 0",
+        "Volume and turnover are not negative, and what is listed has shares",
+    ),
+    RowRule(
+        "partial_halt",
+        "least(open, high, low) = 0 AND greatest(open, high, low) > 0",
+        "Open, high and low are all 0 (nothing traded) or all prices",
+    ),
+    RowRule("high_below_low", "high < low", "The high is not below the low"),
+    RowRule(
+        "outside_high_low",
+        "high > 0 AND (greatest(open, close) > high OR least(open, close) < low)",
+        "Open and close lie between low and high",
+    ),
+    RowRule("base_not_positive", "base_price <= 0", "The base price (close - change) is positive"),
+    RowRule(
+        "market_cap_mismatch",
+        "market_cap_krw <> close * listed_shares",
+        "Market capitalisation is close times listed shares, exactly",
+    ),
+)
 
 DATASET = Dataset(
     name="daily_bar",
@@ -70,39 +101,12 @@ DATASET = Dataset(
     universe="listed",
     publication_hour=18,
     row_rules=(
-        RowRule("malformed_symbol", f"NOT (symbol ~ '{SYMBOL_PATTERN}')", "A symbol is six of [0-9A-Z]"),
-        RowRule(
-            "negative_price",
-            "least(open, high, low) < 0 OR close <= 0",
-            "Prices are positive; open, high and low are 0 only on a halt",
-        ),
-        RowRule(
-            "negative_quantity",
-            "volume < 0 OR value_krw < 0 OR listed_shares <= 0",
-            "Volume and turnover are not negative, and a listed issue has shares",
-        ),
-        RowRule(
-            "partial_halt",
-            "least(open, high, low) = 0 AND greatest(open, high, low) > 0",
-            "Open, high and low are all 0 (halted) or all prices",
-        ),
-        RowRule("high_below_low", "high < low", "The high is not below the low"),
-        RowRule(
-            "outside_high_low",
-            "high > 0 AND (greatest(open, close) > high OR least(open, close) < low)",
-            "Open and close lie between low and high",
-        ),
-        RowRule("base_not_positive", "base_price <= 0", "The base price (close - change) is positive"),
+        *BAR_RULES,
         RowRule(
             "change_against_code",
             "(fluctuation_code IN (1, 4) AND change <= 0) OR (fluctuation_code IN (2, 5) AND change >= 0) "
             "OR (fluctuation_code = 3 AND change <> 0)",
             "The change's sign agrees with the fluctuation code",
-        ),
-        RowRule(
-            "market_cap_mismatch",
-            "market_cap_krw <> close * listed_shares",
-            "Market capitalisation is close times listed shares, exactly",
         ),
         RowRule(
             "unknown_fluctuation_code",

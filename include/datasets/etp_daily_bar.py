@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from include.datasets.daily_bar import SYMBOL_PATTERN
+from include.datasets.daily_bar import BAR_RULES, SYMBOL_PATTERN
 from include.datasets.registry import Column, Coverage, Dataset, RowRule
 
 DATASET = Dataset(
@@ -48,34 +49,18 @@ DATASET = Dataset(
     key=("symbol", "session"),
     sources=("krx_openapi", "krx_portal"),
     publication_hour=18,
-    row_rules=(
-        RowRule("malformed_symbol", f"NOT (symbol ~ '{SYMBOL_PATTERN}')", "A symbol is six of [0-9A-Z]"),
-        RowRule("negative_price", "least(open, high, low) < 0 OR close <= 0", "Prices are positive"),
-        RowRule(
-            "negative_quantity",
-            "volume < 0 OR value_krw < 0 OR listed_shares <= 0",
-            "Volume and turnover are not negative, and a listed product has units",
-        ),
-        RowRule(
-            "partial_halt",
-            "least(open, high, low) = 0 AND greatest(open, high, low) > 0",
-            "Open, high and low are all 0 (nothing traded) or all prices",
-        ),
-        RowRule("high_below_low", "high < low", "The high is not below the low"),
-        RowRule(
-            "outside_high_low",
-            "high > 0 AND (greatest(open, close) > high OR least(open, close) < low)",
-            "Open and close lie between low and high",
-        ),
-        RowRule("base_not_positive", "base_price <= 0", "The base price (close - change) is positive"),
-        RowRule(
-            "market_cap_mismatch",
-            "market_cap_krw <> close * listed_shares",
-            "Market capitalisation is close times listed units, exactly",
-        ),
-        RowRule("nav_not_positive", "nav <= 0", "A net asset value is positive"),
-    ),
+    row_rules=(*BAR_RULES, RowRule("nav_not_positive", "nav <= 0", "A net asset value is positive")),
     coverage=Coverage(share=0.95, group_of="kind", group_share=0.90, group_size=20),
     copy_of_yesterday=("open", "high", "low", "close", "volume"),
     copy_among="volume > 0",
 )
+
+
+def halted(highs: pa.Array, volumes: pa.Array) -> pa.Array:
+    """The column ``halted`` of published rows, as its declaration defines it: without a high there is no price."""
+    return pc.and_(pc.equal(highs, 0), pc.equal(volumes, 0))
+
+
+def net_assets(totals: pa.Array) -> pa.Array:
+    """The column ``net_assets_krw`` of published rows: the total is computed overnight, and 0 until then."""
+    return pc.if_else(pc.equal(totals, 0), None, totals)

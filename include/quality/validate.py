@@ -5,6 +5,7 @@ Great Expectations takes 6 s to import, so it is imported by the functions that 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 20
 TABLE = "table"
+_SETS_ITS_OWN_LEVEL = "great_expectations.data_context.types.base"
 
 
 class SuiteNotRunError(RuntimeError):
@@ -77,6 +79,7 @@ def run_suite(dsn: str, dataset: Dataset, staging_table: str, batch_id: int) -> 
         WarehouseUnreachableError: the warehouse does not answer.
         SuiteNotRunError: a query failed.
     """
+    prepare_great_expectations()
     from great_expectations.exceptions.exceptions import GreatExpectationsError
 
     with connect(dsn, "etl") as connection:
@@ -115,9 +118,15 @@ def store_results(connection: psycopg.Connection, batch_id: int, report: SuiteRe
 
 @cache
 def prepare_great_expectations() -> None:
-    """Its functions want a current context; this one lives in memory and reports to nobody."""
+    """Its functions want a current context; this one lives in memory and reports to nobody.
+
+    Only its warnings are logged: at INFO it writes a line for every function it has no page of documentation for,
+    hundreds in the log of a task, so that it is called before anything else imports it.
+    """
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations
 
+    logging.getLogger(_SETS_ITS_OWN_LEVEL).setLevel(logging.NOTSET)
     great_expectations.get_context(mode="ephemeral").enable_analytics(enable=False)
 
 
@@ -128,7 +137,6 @@ def _validator(connection: psycopg.Connection, staging_table: str) -> Validator:
     from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
     from great_expectations.validator.validator import Validator
 
-    prepare_great_expectations()
     # Great Expectations gets a connection, never its string: what it writes cannot hold a secret.
     database = sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: connection, poolclass=sqlalchemy.StaticPool

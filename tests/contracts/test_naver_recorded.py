@@ -80,6 +80,28 @@ def test_a_recorded_quote_reads_as_the_day_it_is_of(samples: Path) -> None:
     assert 0 < quote["volume"] <= bar["volume"]  # not final until the evening
 
 
+def test_recorded_flows_read_in_the_form_they_have_today(samples: Path) -> None:
+    [trend] = _json(samples, TREND)["result"]
+    row = {
+        "itemCode": trend["itemcode"],
+        "bizdate": trend["bizdate"],
+        "foreignerPureBuyQuant": f"{trend['frgn_pure_buy_quant']:+,}",
+        "foreignerHoldRatio": f"{trend['frgn_hold_ratio']:.2f}%",
+        "organPureBuyQuant": f"{trend['organ_pure_buy_quant']:+,}",
+        "individualPureBuyQuant": f"{trend['indi_pure_buy_quant']:+,}",
+        "closePrice": f"{trend['close_val']:,}",
+        "accumulatedTradingVolume": f"{trend['acc_quant']:,}",
+    }
+    request = {"endpoint": "trend", "code": trend["itemcode"]}
+    body = RawBody(json.dumps([row]).encode(), request, datetime(2021, 4, 27, 12, tzinfo=UTC), ".json")
+    chunk = Chunk(RECORDED_DAY, RECORDED_DAY, (Issue("005930", "KOSPI", "삼성전자", ""),))
+    flows = CRAWLERS["investor_flow"].parse([body], chunk).to_pylist()
+    assert {(flow["symbol"], flow["session"]) for flow in flows} == {("005930", RECORDED_DAY)}
+    nets = {flow["investor"]: flow["net_shares"] for flow in flows}
+    assert nets == {"institution": -759_474, "foreign": -1_878_015, "individual": 2_653_560}
+    assert sum(nets.values()) == 16_071  # what other corporations sold net
+
+
 def test_the_recorded_trend_and_quote_agree(samples: Path) -> None:
     [trend], quote = _json(samples, TREND)["result"], _json(samples, QUOTE)
     assert trend["itemcode"] == quote["cd"]

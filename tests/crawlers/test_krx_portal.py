@@ -92,8 +92,8 @@ class Asking:
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    """With a delisting, on 2023-02-21."""
-    return World(SimulatedMarket(seed=13, symbols=80, first=date(2023, 1, 2), last=date(2023, 3, 31)))
+    """With a delisting, on 2023-02-28."""
+    return World(SimulatedMarket(seed=27, symbols=80, first=date(2023, 1, 2), last=date(2023, 3, 31)))
 
 
 @pytest.fixture(scope="module")

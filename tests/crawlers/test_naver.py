@@ -17,17 +17,18 @@ from hypothesis import strategies as st
 
 from include.crawlers.naver import CRAWLERS, LIMITS
 from include.crawlers.naver.charts import parse_fchart, parse_sise_json
-from include.crawlers.source import Chunk, Issue, RawBody
+from include.crawlers.source import Chunk, Crawler, Issue, RawBody
 from include.crawlers.transport import Transport
 from include.datasets.registry import dataset_named
 from include.market.calendar import KST
-from include.outcomes import CollectionOutcome, Malformed, SourceNotConfiguredError
+from include.outcomes import CollectionOutcome, Malformed, NotPublished, SourceDown, SourceNotConfiguredError
 from include.quality.row_rules import mark_violations
 from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.servers.faults import Fault, FaultKind
 from include.simulator.servers.naver import NaverServer
 from include.simulator.world import World
 from tests.crawlers.json_damage import damaged
+from tests.crawlers.scripted_server import Answer, ScriptedServer
 
 DATASETS = ("etf_holding", "foreign_holding", "index_bar", "intraday_snapshot", "investor_flow")
 MAIN_ENDPOINTS = {
@@ -35,7 +36,7 @@ MAIN_ENDPOINTS = {
     "foreign_holding": "frgn",
     "index_bar": "siseJson",
     "intraday_snapshot": "realtime",
-    "investor_flow": "frgn",
+    "investor_flow": "trend",
 }
 
 
@@ -105,12 +106,18 @@ def _same(rows: pa.Table, truth: pa.Table, key: Sequence[str], columns: Sequence
         assert {row[name] for name in row.keys() - {*key, *columns}} <= {None}
 
 
-def test_investor_flow_is_what_institutions_and_foreigners_bought(
-    world: World, session: date, chunk: Chunk, server: NaverServer, transport: Transport
+@pytest.mark.parametrize("sessions_ago", [0, 50])
+def test_investor_flow_is_what_three_groups_bought(
+    world: World, session: date, chunk: Chunk, server: NaverServer, transport: Transport, sessions_ago: int
 ) -> None:
-    rows = _collect("investor_flow", chunk, server, transport)
-    assert rows.num_rows == 2 * len(chunk.universe)
-    truth = _by_key(world.table("investor_flow", session), "symbol", "investor")
+    day = world.sessions[world.sessions.index(session) - sessions_ago]
+    listed = set(world.table("foreign_holding", day)["symbol"].to_pylist())
+    universe = tuple(issue for issue in chunk.universe if issue.symbol in listed)
+    rows = _collect("investor_flow", Chunk(day, day, universe), server, transport)
+    assert rows.num_rows == 3 * len(universe)
+    assert set(rows["investor"].to_pylist()) == {"institution", "foreign", "individual"}
+    assert set(rows["session"].to_pylist()) == {day}
+    truth = _by_key(world.table("investor_flow", day), "symbol", "investor")
     for key, row in _by_key(rows, "symbol", "investor").items():
         assert row["net_shares"] == (truth[key]["net_shares"] if key in truth else 0)
         assert row["net_krw"] is None
@@ -189,15 +196,73 @@ def test_holdings_of_another_session_cost_two_calls(
     assert len(server.calls) - calls == 2
 
 
-@pytest.mark.parametrize("dataset", ["foreign_holding", "investor_flow"])
-@pytest.mark.parametrize(("days", "outcome"), [(timedelta(days=-60), "missing"), (timedelta(days=1), "not_published")])
-def test_flows_of_a_session_the_page_does_not_show(
-    chunk: Chunk, session: date, server: NaverServer, transport: Transport, dataset: str, days: timedelta, outcome: str
+@pytest.mark.parametrize(
+    ("dataset", "days", "outcome"),
+    [
+        ("foreign_holding", -60, "missing"),
+        ("foreign_holding", 1, "not_published"),
+        ("investor_flow", 1, "not_published"),
+        ("investor_flow", -1000, "not_published"),
+    ],
+)
+def test_a_session_that_is_not_shown(
+    chunk: Chunk, session: date, server: NaverServer, transport: Transport, dataset: str, days: int, outcome: str
 ) -> None:
-    other = replace(chunk, first=session + days, last=session + days)
+    day = session + timedelta(days=days)
     with pytest.raises(CollectionOutcome) as raised:
-        _collect(dataset, other, server, transport)
+        _collect(dataset, replace(chunk, first=day, last=day), server, transport)
     assert raised.value.outcome == outcome
+
+
+GONE = [Answer(404, b"gone"), Answer(410, b"gone"), Answer(302, b""), Answer(200, b"<html><head></head></html>")]
+GONE.append(Answer(200, '<html><meta charset="utf-8"><div id="root">증권</div></html>'.encode()))
+
+
+@pytest.mark.parametrize("answer", GONE, ids=lambda answer: f"{answer.status}_{len(answer.body)}")
+def test_a_page_that_is_gone_is_asked_for_once_and_leaves_it_to_the_next_source(
+    chunk: Chunk, transport: Transport, answer: Answer
+) -> None:
+    def collect(crawler: Crawler, url: str) -> pa.Table:
+        return crawler.parse(crawler.fetch(chunk, transport, {"KRXW_NAVER_URL": url}), chunk)
+
+    with ScriptedServer(answer) as site, pytest.raises((Malformed, SourceDown)):
+        collect(CRAWLERS["foreign_holding"], site.url)
+    assert len({asked.path for asked in site.asked}) == 1
+
+
+def test_flows_that_are_gone_are_not_asked_for_symbol_by_symbol(chunk: Chunk, transport: Transport) -> None:
+    with ScriptedServer(Answer(404, b"gone")) as site, pytest.raises(Malformed):
+        CRAWLERS["investor_flow"].fetch(chunk, transport, {"KRXW_NAVER_URL": site.url})
+    assert len(site.asked) == 2  # one symbol in twenty may be unknown: of thirty not two
+
+
+TREND_ROW = {
+    "bizdate": "20240320",
+    "organPureBuyQuant": "-759,474",
+    "foreignerPureBuyQuant": "+1,878,015",
+    "individualPureBuyQuant": "0",
+}
+
+
+def test_a_symbol_the_service_does_not_know_is_left_out(transport: Transport) -> None:
+    day, symbols = date(2024, 3, 20), [f"{number:06}" for number in range(20)]
+    chunk = Chunk(day, day, tuple(Issue(symbol, "KOSPI", "", "") for symbol in symbols))
+    known = Answer(200, json.dumps([TREND_ROW]).encode())
+    with ScriptedServer(Answer(409, b'{"code":"StockConflict"}'), known) as site:
+        bodies = CRAWLERS["investor_flow"].fetch(chunk, transport, {"KRXW_NAVER_URL": site.url})
+    assert len(site.asked) == len(symbols)
+    rows = CRAWLERS["investor_flow"].parse(bodies, chunk)
+    assert sorted(set(rows["symbol"].to_pylist())) == symbols[1:]
+    assert rows.slice(0, 3)["net_shares"].to_pylist() == [-759_474, 1_878_015, 0]
+
+
+def test_flows_that_are_not_out_yet_are_written_as_dashes() -> None:
+    day = date(2024, 3, 20)
+    chunk = Chunk(day, day, (Issue("005930", "KOSPI", "", ""),))
+    body = json.dumps([TREND_ROW | {"organPureBuyQuant": "-"}]).encode()
+    answer = RawBody(body, {"endpoint": "trend", "code": "005930"}, datetime.now(KST), ".json")
+    with pytest.raises(NotPublished):
+        CRAWLERS["investor_flow"].parse([answer], chunk)
 
 
 @pytest.mark.parametrize("dataset", ["foreign_holding", "intraday_snapshot", "investor_flow"])
@@ -352,6 +417,13 @@ def test_whatever_the_values_of_positions(funds: Any, analysis: Any) -> None:
     chunk = Chunk(date(2024, 3, 20), date(2024, 3, 20))
     answers = [(funds, {"endpoint": "etfItemList"}), (analysis, {"endpoint": "etfAnalysis", "fund": "069500"})]
     _parse("etf_holding", chunk, answers)
+
+
+@settings(max_examples=200, deadline=None)
+@given(trend=damaged([TREND_ROW]))
+def test_whatever_the_values_of_flows(trend: Any) -> None:
+    chunk = Chunk(date(2024, 3, 20), date(2024, 3, 20), (Issue("005930", "KOSPI", "", ""),))
+    _parse("investor_flow", chunk, [(trend, {"endpoint": "trend", "code": "005930"})])
 
 
 def _parse(dataset: str, chunk: Chunk, answers: Sequence[tuple[Any, dict[str, str]]]) -> None:

@@ -86,7 +86,7 @@ def test_failures_are_named_with_their_rows(report, tmp_path) -> None:
     for failure in ("negative_price 1", "malformed_symbol 1", "high 1", "symbol 1", "venue 1"):
         assert f">{failure}</span>" in index.read_text(encoding="utf-8")
     page = (index.parent / "runs" / "daily_bar-1.html").read_text(encoding="utf-8")
-    assert "negative_price: Prices are positive; open, high and low are 0 only on a halt" in page
+    assert "negative_price: Prices are positive; open, high and low are 0 only where nothing traded" in page
     assert "<strong" in page
     assert "1 unexpected values found. ≈1.887% of 53 total rows." in page
     suite = (index.parent / "suites" / "daily_bar.html").read_text(encoding="utf-8")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +20,7 @@ from include.datasets.daily_bar import DATASET
 from include.datasets.registry import Column, RowRule
 from include.quality.suite import build_suite
 from include.quality.validate import SuiteNotRunError, SuiteReport, run_suite, store_results
+from include.settings import PROJECT_ROOT
 from include.warehouse.connection import WarehouseUnreachableError, connect
 
 NOT_NULL = "expect_column_values_to_not_be_null"
@@ -184,6 +187,23 @@ def test_nothing_is_reported_to_anyone(warehouse, stage_bars, monkeypatch) -> No
     table, batch_id = stage_bars([{}])
     monkeypatch.setattr(socket.socket, "connect", refuse)  # the warehouse's own goes through libpq
     assert run_suite(warehouse, DATASET, table, batch_id).success
+
+
+RUN_IN_A_TASK = """
+import logging, sys
+logging.basicConfig(level=logging.INFO)
+from include.datasets.daily_bar import DATASET
+from include.quality.validate import run_suite
+assert run_suite(sys.argv[1], DATASET, sys.argv[2], int(sys.argv[3])).success
+logging.info("the end")
+"""
+
+
+def test_the_log_of_a_task_is_not_filled_with_what_the_library_tells(warehouse, stage_bars) -> None:
+    table, batch_id = stage_bars([{}])
+    command = [sys.executable, "-c", RUN_IN_A_TASK, warehouse, table, str(batch_id)]
+    ran = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert ran.stderr == "INFO:root:the end\n"
 
 
 def test_another_column_or_rule_brings_its_own_expectations() -> None:

@@ -161,7 +161,8 @@ def test_a_chart_newest_first(server: KiwoomServer, world: World, token: str) ->
 
 
 def test_pages_lead_on(world: World, symbol: str) -> None:
-    with KiwoomServer(world, KEY, SECRET, now=lambda: EVENING, limits=UNLIMITED, rows_a_page=30) as server:
+    with KiwoomServer(world, KEY, SECRET, now=lambda: EVENING, limits=UNLIMITED) as server:
+        server.rows_a_page = 30
         token = token_of(server).json()["token"]
         for transaction, fields, name in (
             ("ka10081", chart_fields(symbol), "stk_dt_pole_chart_qry"),

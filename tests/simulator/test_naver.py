@@ -105,6 +105,11 @@ def foreign_days(server: NaverServer, symbol: str, page: int = 1) -> list[list[s
     return table_of(body, "cp949", "table.type2")[1]
 
 
+def trend(server: NaverServer, symbol: str, **params: str) -> list[Row]:
+    rows: list[Row] = get(server, f"/api/stock/{symbol}/trend", **params).json()
+    return rows
+
+
 def quotes(server: NaverServer, *symbols: str) -> Row:
     body = get(server, "/api/realtime", query=f"SERVICE_ITEM:{','.join(symbols)}").content
     result: Row = json.loads(body.decode("cp949"))["result"]
@@ -200,6 +205,37 @@ def test_flows_and_holdings_of_foreigners_newest_first(server: NaverServer, worl
     assert header[-6:] == ["기관", "외국인", "순매매량", "순매매량", "보유주수", "보유율"]
 
 
+def test_the_apps_flows_and_those_of_the_page_agree(server: NaverServer, world: World) -> None:
+    symbol = share(world)["symbol"]
+    page, rows = foreign_days(server, symbol), trend(server, symbol)
+    assert len(rows) == 10
+    for line, row in zip(page, rows, strict=False):
+        assert line[0].replace(".", "") == row["bizdate"]
+        assert line[5:7] == [row["organPureBuyQuant"], row["foreignerPureBuyQuant"]]
+        assert (line[1], line[4], line[8]) == (
+            row["closePrice"],
+            row["accumulatedTradingVolume"],
+            row["foreignerHoldRatio"],
+        )
+    flows = {row["investor"]: row["net_shares"] for row in world.rows("investor_flow", symbol, SESSION).to_pylist()}
+    assert int(rows[0]["individualPureBuyQuant"].replace(",", "")) == flows["individual"]
+    bar = share(world)
+    assert int(rows[0]["compareToPreviousClosePrice"].replace(",", "")) == bar["change"]
+    name = "RISING" if bar["change"] > 0 else "FALLING" if bar["change"] < 0 else "UNCHANGED"
+    assert rows[0]["compareToPreviousPrice"]["name"] == name
+
+
+def test_the_apps_flows_lead_back_day_by_day(server: NaverServer, world: World) -> None:
+    symbol = share(world)["symbol"]
+    sessions = [f"{session:%Y%m%d}" for session in reversed(world.sessions) if session <= SESSION]
+    first = trend(server, symbol, pageSize="60")
+    assert [row["bizdate"] for row in first] == sessions[:60]
+    second = trend(server, symbol, pageSize="60", bizdate=first[-1]["bizdate"])
+    assert [row["bizdate"] for row in second] == sessions[60:]
+    [row] = trend(server, symbol, pageSize="1", bizdate="20230415")
+    assert row == first[0]
+
+
 def test_quotes_follow_the_session_and_end_at_the_close(server: NaverServer, world: World, clock: Clock) -> None:
     fund, bar = funds(server)[0]["itemcode"], share(world)
     for moment in (datetime(2023, 4, 14, 11, 20, tzinfo=KST), EVENING):
@@ -222,8 +258,10 @@ def test_bars_show_from_the_close_and_flows_from_the_evening(server: NaverServer
     clock.now = EVENING.replace(hour=15, minute=30)
     assert fchart(server, symbol, 1)[0][0] == "20230414"
     assert foreign_days(server, symbol)[0][0] == "2023.04.13"
+    assert trend(server, symbol)[0]["bizdate"] == "20230413"
     clock.now = EVENING + timedelta(days=1)
     assert foreign_days(server, symbol)[0][0] == "2023.04.14"
+    assert trend(server, symbol)[0]["bizdate"] == "20230414"
 
 
 def test_faults_spoil_every_kind_of_page(server: NaverServer, world: World) -> None:
@@ -235,6 +273,7 @@ def test_faults_spoil_every_kind_of_page(server: NaverServer, world: World) -> N
         "etfAnalysis": (f"/api/stock/{fund}/etfAnalysis", {}),
         "main": ("/item/main.naver", {"code": fund}),
         "frgn": ("/item/frgn.naver", {"code": symbol}),
+        "trend": (f"/api/stock/{symbol}/trend", {}),
         "realtime": ("/api/realtime", {"query": f"SERVICE_ITEM:{symbol},{fund}"}),
     }
     spoiling = {
@@ -269,10 +308,12 @@ def test_yesterdays_page_and_its_stale_copy(server: NaverServer, world: World) -
 def test_wrong_parameters_and_paths(server: NaverServer) -> None:
     assert requests.get(f"{server.base_url}/sise.nhn?symbol=005930&count=many", timeout=5).status_code == 400
     assert requests.get(f"{server.base_url}/siseJson.naver?symbol=005930", timeout=5).status_code == 400
+    assert requests.get(f"{server.base_url}/api/stock/005930/trend?pageSize=200", timeout=5).status_code == 400
     assert requests.get(f"{server.base_url}/item/board.naver", timeout=5).status_code == 404
 
 
 def test_an_unknown_symbol_has_nothing(server: NaverServer) -> None:
     assert fchart(server, "ZZZZZZ", 10) == []
     assert foreign_days(server, "ZZZZZZ") == []
+    assert trend(server, "ZZZZZZ") == []
     assert get(server, "/api/stock/ZZZZZZ/etfAnalysis").json()["etfTop10MajorConstituentAssets"] == []

@@ -23,8 +23,7 @@ from include.crawlers.krx_openapi.service import (
 from include.crawlers.published_rows import PLAIN, Row, read_columns, require_fields, table_of
 from include.crawlers.source import Chunk, RawBody
 from include.datasets import daily_bar
-from include.market.fluctuation import fluctuation_codes
-from include.market.symbols import Market
+from include.market.fluctuation import whole_market_codes
 
 _FIELDS: Mapping[str, str] = {
     "symbol": "ISU_CD",
@@ -68,17 +67,9 @@ class DailyBarCrawler(SessionCrawler):
 def _bars(rows: Sequence[Row], endpoint: str, session: date) -> pa.Table:
     columns = read_columns(rows, _FIELDS, daily_bar.DATASET, PLAIN, place_of(endpoint, session))
     columns["base_price"] = pc.subtract(columns["close"], columns["change"])
-    columns["fluctuation_code"] = _codes(columns, session)
-    columns["halted"] = daily_bar.halted(columns["open"], columns["high"], columns["low"], columns["fluctuation_code"])
-    return table_of(daily_bar.DATASET, columns, {"venue": "KRX"})
-
-
-def _codes(columns: Mapping[str, pa.Array], session: date) -> pa.Array:
-    """The fluctuation codes, which this service does not publish."""
     close, change, opening = (columns[name].to_numpy() for name in ("close", "change", "open"))
     segments = np.array(columns["market"].to_pylist())
-    codes = np.zeros(len(close), np.int16)
-    for market in Market:
-        rows = segments == market.value
-        codes[rows] = fluctuation_codes(close[rows], change[rows], opening[rows] == 0, market, session)
-    return pa.array(codes)
+    # This service does not publish the codes.
+    columns["fluctuation_code"] = pa.array(whole_market_codes(close, change, opening == 0, segments, session))
+    columns["halted"] = daily_bar.halted(columns["open"], columns["high"], columns["low"], columns["fluctuation_code"])
+    return table_of(daily_bar.DATASET, columns, {"venue": "KRX"})

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from include.crawlers import krx_masters
 from include.crawlers.krx_openapi.service import (
     ETF_BARS,
     ETN_BARS,
@@ -23,22 +24,8 @@ from include.crawlers.krx_openapi.service import (
 from include.crawlers.published_rows import PLAIN, Row, read_columns, require_fields, table_of
 from include.crawlers.source import Chunk, RawBody
 from include.datasets.instrument import DATASET
-from include.market.instruments import InstrumentKind, instrument_kind
+from include.market.instruments import InstrumentKind
 
-_NO_PAR = "무액면"
-_STOCK_FIELDS: Mapping[str, str] = {
-    "symbol": "ISU_SRT_CD",
-    "isin": "ISU_CD",
-    "name": "ISU_ABBRV",
-    "full_name": "ISU_NM",
-    "english_name": "ISU_ENG_NM",
-    "market": "MKT_TP_NM",
-    "section": "SECT_TP_NM",
-    "listed_on": "LIST_DD",
-    "par_value": "PARVAL",
-    "listed_shares": "LIST_SHRS",
-}
-_KIND_FIELDS = ("SECUGRP_NM", "KIND_STKCERT_TP_NM", "ISU_NM")
 _PRODUCT_FIELDS: Mapping[str, str] = {
     "symbol": "ISU_CD",
     "session": "BAS_DD",
@@ -70,19 +57,9 @@ class InstrumentCrawler(SessionCrawler):
         return pa.concat_tables(
             _products(rows, endpoint, chunk.first)
             if endpoint in _PRODUCT_KINDS
-            else _stocks(rows, endpoint, chunk.first)
+            else krx_masters.stocks(rows, chunk.first, PLAIN, place_of(endpoint, chunk.first))
             for endpoint, rows in published.items()
         )
-
-
-def _stocks(rows: Sequence[Row], endpoint: str, session: date) -> pa.Table:
-    where = place_of(endpoint, session)
-    require_fields(rows, (*_STOCK_FIELDS.values(), *_KIND_FIELDS), where)
-    rows = [{**row, "PARVAL": "-"} if row["PARVAL"] == _NO_PAR else row for row in rows]
-    columns = read_columns(rows, _STOCK_FIELDS, DATASET, PLAIN, where)
-    kinds = [instrument_kind(*(row[field] for field in _KIND_FIELDS)).value for row in rows]
-    columns["kind"] = pa.array(kinds, pa.string())
-    return table_of(DATASET, columns, {"session": session})
 
 
 def _products(rows: Sequence[Row], endpoint: str, session: date) -> pa.Table:

@@ -66,8 +66,7 @@ class EtpDailyBarCrawler(SessionCrawler):
 def _bars(rows: Sequence[Row], endpoint: str, session: date) -> pa.Table:
     kind, further = _KINDS[endpoint]
     columns = read_columns(rows, {**_FIELDS, **further}, etp_daily_bar.DATASET, PLAIN, place_of(endpoint, session))
-    # The total is computed overnight; until then it is published as 0.
-    columns["net_assets_krw"] = pc.if_else(pc.equal(columns["net_assets_krw"], 0), None, columns["net_assets_krw"])
+    columns["net_assets_krw"] = etp_daily_bar.net_assets(columns["net_assets_krw"])
     columns["base_price"] = pc.subtract(columns["close"], columns["change"])
-    columns["halted"] = pc.and_(pc.equal(columns["high"], 0), pc.equal(columns["volume"], 0))
+    columns["halted"] = etp_daily_bar.halted(columns["high"], columns["volume"])
     return table_of(etp_daily_bar.DATASET, columns, {"kind": kind, "market": "KOSPI", "section": ""})

@@ -4,6 +4,11 @@ Opt-in: the portal wants a login since 2025-12-27, a second login evicts the fir
 and its terms object to automated collection. So: one job at a time, one call a second, whole markets by date.
 pykrx logs in and asks; what is read are the bodies as they came. Answers are JSON served as ``text/html``, numbers
 are grouped by commas, ``-`` is no value. One call gives one session, or one issue's range of at most two years.
+
+Datasets come from the screens by session only. Functions beside the crawlers read the screens by issue, fund or index
+(``issue_history``, ``fund_history``, ``index_history``, ``ratio_history``, ``holding_history``, ``class_totals``,
+``net_by_session``) and the lists of :mod:`include.crawlers.krx_portal.reference`: recorded answers of theirs say
+from another side what the screens by session say.
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ def issue_history(body: RawBody) -> pa.Table:
     """The bars in an answer of MDCSTAT01701, newest first: the columns of ``daily_bar`` but those naming the issue.
 
     They are as published on the day where the form's ``adjStkPrc`` is 1, adjusted by the exchange where it is 2.
+    For comparison with the screen by session: no dataset is collected from it.
 
     Raises:
         Malformed: it is no such answer.

@@ -101,7 +101,8 @@ class MarketInvestorFlowCrawler(PortalCrawler):
 def class_totals(body: RawBody) -> pa.Table:
     """The rows by class in an answer of MDCSTAT02201, 02301, 04801 or 04901: ``investor`` and the six quantities.
 
-    They are sums over the range of days asked for.
+    They are sums over the range of days asked for. For comparison: the dataset is collected from 02201 and 04801, and
+    of one day only.
 
     Raises:
         Malformed: it is no such answer.
@@ -114,6 +115,7 @@ def net_by_session(body: RawBody) -> pa.Table:
 
     Columns: ``session``, then ``institution``, ``other_corporation``, ``individual``, ``all_foreign`` (foreigners of
     both classes) and ``total``, in won or shares as the form's ``trdVolVal`` (``inqCondTpCd1`` for ETFs) asked.
+    For comparison with the screen by session: no dataset is collected from it.
 
     Raises:
         Malformed: it is no such answer.

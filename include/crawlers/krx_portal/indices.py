@@ -55,6 +55,7 @@ def index_history(body: RawBody) -> pa.Table:
     """The bars in an answer of MDCSTAT00301, newest first: the columns of ``index_bar`` that do not name the index.
 
     Closed days are left out by the portal.
+    For comparison with the screen by session: no dataset is collected from it.
 
     Raises:
         Malformed: it is no such answer.

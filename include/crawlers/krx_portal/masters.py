@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 
 import pyarrow as pa
 
+from include.crawlers import krx_masters
 from include.crawlers.krx_portal.answers import (
     Answer,
     read_answer,
@@ -17,27 +18,15 @@ from include.crawlers.krx_portal.answers import (
 from include.crawlers.krx_portal.crawler import PortalCrawler, compact, screen
 from include.crawlers.krx_portal.products import ETNS_OPENED
 from include.crawlers.krx_portal.session import Question
-from include.crawlers.published_rows import GROUPED, read_columns, require_fields, table_of
+from include.crawlers.published_rows import GROUPED, read_columns, table_of
 from include.crawlers.source import Chunk, RawBody
 from include.datasets import instrument, sector
 from include.market.calendar import KST
-from include.market.instruments import InstrumentKind, instrument_kind
+from include.market.instruments import InstrumentKind
 from include.outcomes import NotPublished
 
 _OPENING = time(9, tzinfo=KST)
 _WEEKDAYS = range(5)
-_NO_PAR = "무액면"
-_ISSUE: Mapping[str, str] = {
-    "symbol": "ISU_SRT_CD",
-    "isin": "ISU_CD",
-    "name": "ISU_ABBRV",
-    "full_name": "ISU_NM",
-    "english_name": "ISU_ENG_NM",
-    "listed_on": "LIST_DD",
-    "listed_shares": "LIST_SHRS",
-}
-_STOCK: Mapping[str, str] = {"market": "MKT_TP_NM", "section": "SECT_TP_NM", "par_value": "PARVAL"}
-_KIND_FIELDS = ("SECUGRP_NM", "KIND_STKCERT_TP_NM", "ISU_NM")
 _PRODUCT_KINDS = (InstrumentKind.ETF, InstrumentKind.ETN)
 _SECTOR: Mapping[str, str] = {"symbol": "ISU_SRT_CD", "sector": "IDX_IND_NM"}
 _SECTOR_MARKETS = {"STK": "KOSPI", "KSQ": "KOSDAQ"}
@@ -61,13 +50,11 @@ class InstrumentCrawler(PortalCrawler):
         require_final(answers, chunk.first, instrument.DATASET.publication_hour)
         _require_latest(answers, chunk.first)
         require_siblings(answers)
-        stocks, *products = answers
-        return pa.concat_tables(
-            [
-                _stocks(stocks, chunk.first),
-                *(_products(answer, kind, chunk.first) for answer, kind in zip(products, _PRODUCT_KINDS, strict=False)),
-            ]
-        )
+        stocks_answer, *product_answers = answers
+        tables = [krx_masters.stocks(stocks_answer.rows, chunk.first, GROUPED, stocks_answer.where)]
+        for answer, kind in zip(product_answers, _PRODUCT_KINDS, strict=False):
+            tables.append(krx_masters.products(answer.rows, kind, chunk.first, GROUPED, answer.where))
+        return pa.concat_tables(tables)
 
 
 class SectorCrawler(PortalCrawler):
@@ -101,21 +88,6 @@ def _require_latest(answers: Sequence[Answer], session: date) -> None:
             f"{late[0].where}: the portal lists the issues of {late[0].given_at:%Y-%m-%d %H:%M}; those of {session} "
             f"could be had until {opening:%Y-%m-%d %H:%M}"
         )
-
-
-def _stocks(answer: Answer, session: date) -> pa.Table:
-    require_fields(answer.rows, (*_STOCK.values(), *_KIND_FIELDS), answer.where)
-    rows = [{**row, "PARVAL": "-"} if row["PARVAL"] == _NO_PAR else row for row in answer.rows]
-    columns = read_columns(rows, {**_ISSUE, **_STOCK}, instrument.DATASET, GROUPED, answer.where)
-    kinds = [instrument_kind(*(row[field] for field in _KIND_FIELDS)).value for row in rows]
-    columns["kind"] = pa.array(kinds, pa.string())
-    return table_of(instrument.DATASET, columns, {"session": session})
-
-
-def _products(answer: Answer, kind: InstrumentKind, session: date) -> pa.Table:
-    columns = read_columns(answer.rows, _ISSUE, instrument.DATASET, GROUPED, answer.where)
-    constants = {"session": session, "market": "KOSPI", "kind": kind.value, "section": "", "par_value": None}
-    return table_of(instrument.DATASET, columns, constants)
 
 
 def _sectors(answer: Answer, market: str, session: date) -> pa.Table:

@@ -19,7 +19,7 @@ from include.crawlers.krx_portal.crawler import PortalCrawler, compact, screen
 from include.crawlers.krx_portal.session import Question
 from include.crawlers.published_rows import GROUPED, Row, read_columns, require_fields, table_of
 from include.crawlers.source import Chunk, RawBody
-from include.datasets.etp_daily_bar import DATASET
+from include.datasets import etp_daily_bar
 
 ETNS_OPENED = date(2014, 11, 17)
 
@@ -54,7 +54,7 @@ class EtpDailyBarCrawler(PortalCrawler):
     def parse(self, bodies: Sequence[RawBody], chunk: Chunk) -> pa.Table:
         """All products' rows of the chunk's one session."""
         answers = [read_answer(body) for body in bodies]
-        require_final(answers, chunk.first, DATASET.publication_hour)
+        require_final(answers, chunk.first, etp_daily_bar.DATASET.publication_hour)
         require_siblings(answers)
         for answer in answers:
             require_open(answer.rows, "TDD_CLSPRC", chunk.first, answer.where)
@@ -66,6 +66,8 @@ class EtpDailyBarCrawler(PortalCrawler):
 
 def fund_history(body: RawBody) -> pa.Table:
     """The bars in an answer of MDCSTAT04501, newest first: the columns of ``etp_daily_bar`` but the fund's own.
+
+    For comparison with the screen by session: no dataset is collected from it.
 
     Raises:
         Malformed: it is no such answer.
@@ -85,13 +87,12 @@ def _signed(row: Row) -> str:
 def _table(answer: Answer, kind: str, further: Mapping[str, str], session: date) -> pa.Table:
     columns = _bars(answer.rows, {**_ISSUE, **further}, answer.where)
     constants = {"session": session, "kind": kind, "market": "KOSPI", "section": ""}
-    return table_of(DATASET, columns, constants)
+    return table_of(etp_daily_bar.DATASET, columns, constants)
 
 
 def _bars(rows: Sequence[Row], further: Mapping[str, str], where: str) -> dict[str, pa.Array]:
-    columns = read_columns(rows, {**further, **_FIGURES}, DATASET, GROUPED, where)
-    # The total is computed overnight; until then it is published as 0.
-    columns["net_assets_krw"] = pc.if_else(pc.equal(columns["net_assets_krw"], 0), None, columns["net_assets_krw"])
+    columns = read_columns(rows, {**further, **_FIGURES}, etp_daily_bar.DATASET, GROUPED, where)
+    columns["net_assets_krw"] = etp_daily_bar.net_assets(columns["net_assets_krw"])
     columns["base_price"] = pc.subtract(columns["close"], columns["change"])
-    columns["halted"] = pc.and_(pc.equal(columns["high"], 0), pc.equal(columns["volume"], 0))
+    columns["halted"] = etp_daily_bar.halted(columns["high"], columns["volume"])
     return columns

@@ -1,4 +1,7 @@
-"""Reference lists: the issue finders, which give the ISINs the screens by issue want, indices and their members."""
+"""Reference lists: the issue finders, which give the ISINs the screens by issue want, indices and their members.
+
+No dataset is collected from them: they are read to compare with what the screens by session say.
+"""
 
 from __future__ import annotations
 

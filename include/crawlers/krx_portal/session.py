@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -37,7 +38,6 @@ class Portal:
     """The portal as one login sees it, for as long as ``transport`` lasts."""
 
     def __init__(self, transport: Transport, base_url: str | None, login: tuple[str, str]) -> None:
-        self.transport = transport
         self._bodies: list[bytes] = []
         self._adapter = transport.adapter(
             SOURCE, LIMITS, base_url=base_url, on_body=lambda _, body: self._bodies.append(body), endpoint=_screen_of
@@ -104,9 +104,6 @@ class Portal:
         return self._bodies[-1]
 
 
-_current: Portal | None = None  # pykrx, too, knows one login a process
-
-
 def logged_in(transport: Transport, environment: Mapping[str, str]) -> Portal:
     """The portal, logged in to with the account in ``environment``: once for all that goes through ``transport``.
 
@@ -114,7 +111,6 @@ def logged_in(transport: Transport, environment: Mapping[str, str]) -> Portal:
         SourceNotConfiguredError: the portal is not opted in to, or there is no account.
         CollectionOutcome: see ``Portal.log_in``.
     """
-    global _current
     if environment.get("KRXW_KRX_PORTAL") != "1":
         raise SourceNotConfiguredError(
             "the KRX portal is asked only where that is wanted: its terms object to automated collection. Set "
@@ -126,11 +122,14 @@ def logged_in(transport: Transport, environment: Mapping[str, str]) -> Portal:
             "the KRX portal needs a login: set KRXW_KRX_PORTAL_ID and KRXW_KRX_PORTAL_PASSWORD (register at "
             "data.krx.co.kr)"
         )
-    if _current is None or _current.transport is not transport:
-        portal = Portal(transport, environment.get("KRXW_KRX_PORTAL_URL") or None, login)
-        portal.log_in()
-        _current = portal
-    return _current
+    return _portal(transport, environment.get("KRXW_KRX_PORTAL_URL") or None, login)
+
+
+@lru_cache(maxsize=1)  # pykrx, too, knows one login a process
+def _portal(transport: Transport, base_url: str | None, login: tuple[str, str]) -> Portal:
+    portal = Portal(transport, base_url, login)
+    portal.log_in()
+    return portal
 
 
 def _pykrx() -> tuple[Any, Any]:

@@ -61,6 +61,8 @@ class ForeignHoldingCrawler(PortalCrawler):
 def ratio_history(body: RawBody) -> pa.Table:
     """The ratios in an answer of MDCSTAT03502, newest first: the columns of ``fundamental`` without the symbol.
 
+    For comparison with the screen by session: no dataset is collected from it.
+
     Raises:
         Malformed: it is no such answer.
     """
@@ -70,6 +72,8 @@ def ratio_history(body: RawBody) -> pa.Table:
 
 def holding_history(body: RawBody) -> pa.Table:
     """The holdings in an answer of MDCSTAT03702: the columns of ``foreign_holding`` without the symbol.
+
+    For comparison with the screen by session: no dataset is collected from it.
 
     Raises:
         Malformed: it is no such answer.

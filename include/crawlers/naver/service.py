@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -77,13 +77,31 @@ def require_universe(chunk: Chunk, dataset: str) -> tuple[Issue, ...]:
     return chunk.universe
 
 
+def up_to_unreadable(bodies: Iterator[RawBody], read: Callable[[RawBody], object]) -> list[RawBody]:
+    """``bodies``, which are asked for one by one; the first alone where ``read`` finds it malformed.
+
+    A page that is gone or has changed is so for every symbol: no other is asked for, and ``parse`` says why.
+    """
+    first = next(bodies)
+    try:
+        read(first)
+    except Malformed:
+        return [first]
+    return [first, *bodies]
+
+
+def is_tolerated(missing: int, asked: int) -> bool:
+    """Whether so few of what was asked for lack an answer, 5% at most, that the others are the whole market."""
+    return missing <= asked * _TOLERATED_MISSING
+
+
 def require_coverage(asked: int, missing: Sequence[str], what: str) -> None:
     """Tolerate that up to 5% of what was asked for lacks an answer.
 
     Raises:
         CoverageDrop: more do; the message names them.
     """
-    if len(missing) > asked * _TOLERATED_MISSING:
+    if not is_tolerated(len(missing), asked):
         named = ", ".join(missing[:20]) + (", ..." if len(missing) > 20 else "")
         raise CoverageDrop(f"Naver: {len(missing)} of {asked} {what} lack an answer: {named}")
 

@@ -20,31 +20,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
 
-from include.market.calendar import KST, NotASessionError, next_session
+from include.market.calendar import NotASessionError, next_session
 from include.market.investors import Investor
 from include.simulator.servers import parameters
+from include.simulator.servers.broker import BrokerServer
 from include.simulator.servers.broker_tokens import (
     TOKEN_LIFE,
     BrokerEnvironment,
     BrokerLimits,
-    CallGate,
-    TokenOffice,
     TokenState,
     TooManyTokensError,
     bearer,
 )
 from include.simulator.servers.directions import percent, sign_of, sign_of_bar
-from include.simulator.servers.faults import FaultKind
 from include.simulator.servers.parameters import WrongParameterError
 from include.simulator.servers.published import closed, opened, settled
-from include.simulator.servers.symbol_rows import adjusted_chart, raw_bar, raw_chart, row_of, rows_of
-from include.simulator.servers.web import Answer, Page, Request, Row, Rows, SimulatedServer, View, json_answer
-from include.simulator.world import World
+from include.simulator.servers.symbol_rows import raw_bar, row_of, rows_of
+from include.simulator.servers.web import Answer, Page, Request, Row, Rows, View, json_answer
 
 _TOKEN = "tokenP"  # noqa: S105 - an endpoint
 _PRICE, _CHART, _INVESTORS, _DIVIDENDS = "FHKST01010100", "FHKST03010100", "FHKST01010900", "HHKDB669102C0"
@@ -76,35 +73,14 @@ _FLOW_FIELDS = {
 }
 
 
-class KisServer(SimulatedServer):
-    """Serves ``world`` to the holder of one key.
-
-    ``limits`` are by default the environment's. ``sessions_of_flows``: fewer than the real 30 where speed matters.
-    """
+class KisServer(BrokerServer):
+    """Serves ``world`` to the holder of one key of KIS."""
 
     name: ClassVar[str] = "kis"
     entry_endpoints: ClassVar[frozenset[str]] = frozenset({_TOKEN})
     secret_params: ClassVar[frozenset[str]] = frozenset({"appkey", "appsecret"})
-    impossible: ClassVar[frozenset[FaultKind]] = frozenset()
-
-    def __init__(
-        self,
-        world: World,
-        app_key: str,
-        app_secret: str,
-        environment: BrokerEnvironment = BrokerEnvironment.REAL,
-        port: int = 0,
-        now: Callable[[], datetime] = lambda: datetime.now(KST),
-        limits: BrokerLimits | None = None,
-        sessions_of_flows: int = _SESSIONS_OF_FLOWS,
-    ) -> None:
-        super().__init__(port, now)
-        limits = limits or LIMITS[environment]
-        self.tokens = TokenOffice(environment, limits.seconds_between_tokens, replaces=False)
-        self._gate = CallGate(limits.calls_per_second)
-        self._world = world
-        self._key = (app_key, app_secret)
-        self._sessions_of_flows = sessions_of_flows
+    limits_of: ClassVar = LIMITS
+    one_token: ClassVar[bool] = False
 
     def endpoint_of(self, request: Request) -> str | None:
         """The transaction of the path."""
@@ -222,13 +198,10 @@ class KisServer(SimulatedServer):
     def _chart(self, symbol: str, first: date, last: date, adjusted: bool, view: View) -> Page:
         sessions = closed(self._world.sessions, self.now())
         asked = [session for session in sessions if first <= session <= last][-_BARS_AT_ONCE:]
-        traded = raw_chart(self._world, symbol, asked, view)
-        prices = dict(traded)
-        if adjusted and asked:
-            prices = dict(adjusted_chart(self._world, symbol, [day for day in sessions if day >= asked[0]], view))
+        bars = self._charted(symbol, asked, adjusted, view)
         latest = raw_bar(self._world, symbol, sessions[-1]) if sessions else None
         return Page(
-            [_bar_row(label, bar, prices[label]) for label, bar in reversed(traded)],
+            [_bar_row(*bar) for bar in reversed(bars)],
             partial(_answer, partial(_chart_answer, symbol, latest)),
             _changed,
             renamed=("stck_clpr", "clpr"),
@@ -238,7 +211,7 @@ class KisServer(SimulatedServer):
         )
 
     def _investors(self, symbol: str, view: View) -> Page:
-        newest_first = closed(self._world.sessions, self.now())[: -self._sessions_of_flows - 1 : -1]
+        newest_first = closed(self._world.sessions, self.now())[: -_SESSIONS_OF_FLOWS - 1 : -1]
         known = settled(self._world.sessions, self.now())
         settled_until = known[-1] if known else date.min
         rows = []

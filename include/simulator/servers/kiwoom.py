@@ -20,30 +20,27 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from include.market.calendar import KST
 from include.market.investors import Investor
 from include.simulator.servers import parameters
+from include.simulator.servers.broker import BrokerServer
 from include.simulator.servers.broker_tokens import (
     BrokerEnvironment,
     BrokerLimits,
-    CallGate,
-    TokenOffice,
     TokenState,
     TooManyTokensError,
     bearer,
 )
 from include.simulator.servers.directions import percent, sign_of, sign_of_bar
-from include.simulator.servers.faults import Fault, FaultKind
+from include.simulator.servers.faults import Fault
 from include.simulator.servers.parameters import WrongParameterError
 from include.simulator.servers.published import closed, opened, settled
-from include.simulator.servers.symbol_rows import adjusted_chart, raw_bar, raw_chart, row_of, rows_of
-from include.simulator.servers.web import Answer, Page, Request, Row, Rows, SimulatedServer, View, json_answer
-from include.simulator.world import World
+from include.simulator.servers.symbol_rows import raw_bar, row_of, rows_of
+from include.simulator.servers.web import Answer, Page, Request, Row, Rows, View, json_answer
 
 _TOKEN = "token"  # noqa: S105 - an endpoint
 _TRANSACTIONS = {
@@ -56,7 +53,6 @@ LIMITS = {
 }
 # The parameter that says which day a list starts from, going back.
 _LAST_DAYS = {"ka10059": "dt", "ka10081": "base_dt"}
-_ROWS_A_PAGE = 100
 _CLASSES = {
     "ind_invsr": Investor.INDIVIDUAL,
     "frgnr_invsr": Investor.FOREIGN,
@@ -77,35 +73,16 @@ _MEASURES = {"1": "krw", "2": "shares"}
 _SUCCESS = {"return_code": 0, "return_msg": "정상적으로 처리되었습니다"}
 
 
-class KiwoomServer(SimulatedServer):
-    """Serves ``world`` to the holder of one key.
-
-    ``limits`` are by default the environment's. ``rows_a_page``: fewer than the real 100 where speed matters.
-    """
+class KiwoomServer(BrokerServer):
+    """Serves ``world`` to the holder of one key of Kiwoom's."""
 
     name: ClassVar[str] = "kiwoom"
     entry_endpoints: ClassVar[frozenset[str]] = frozenset({_TOKEN})
     secret_params: ClassVar[frozenset[str]] = frozenset({"appkey", "secretkey"})
-    impossible: ClassVar[frozenset[FaultKind]] = frozenset()
-
-    def __init__(
-        self,
-        world: World,
-        app_key: str,
-        secret_key: str,
-        environment: BrokerEnvironment = BrokerEnvironment.REAL,
-        port: int = 0,
-        now: Callable[[], datetime] = lambda: datetime.now(KST),
-        limits: BrokerLimits | None = None,
-        rows_a_page: int = _ROWS_A_PAGE,
-    ) -> None:
-        super().__init__(port, now)
-        limits = limits or LIMITS[environment]
-        self.tokens = TokenOffice(environment, limits.seconds_between_tokens, replaces=True)
-        self._gate = CallGate(limits.calls_per_second)
-        self._world = world
-        self._key = (app_key, secret_key)
-        self._rows_a_page = rows_a_page
+    limits_of: ClassVar = LIMITS
+    one_token: ClassVar[bool] = True
+    rows_a_page = 100
+    """Of a list."""
 
     def endpoint_of(self, request: Request) -> str | None:
         """The transaction in the header, if the path offers it."""
@@ -119,7 +96,7 @@ class KiwoomServer(SimulatedServer):
         answer, fault = super().serve(endpoint, request)
         try:
             last = parameters.day(request.params, _LAST_DAYS.get(endpoint, ""))
-            rest = self._sessions_up_to(last, _next_key(request))[self._rows_a_page :]
+            rest = self._sessions_up_to(last, _next_key(request))[self.rows_a_page :]
         except WrongParameterError:
             return answer, fault
         paging = {"cont-yn": "Y", "next-key": f"{rest[0]:%Y%m%d}"} if rest else {"cont-yn": "N", "next-key": ""}
@@ -242,12 +219,7 @@ class KiwoomServer(SimulatedServer):
     def _chart(self, params: Mapping[str, str], view: View, key: date | None) -> Page:
         symbol, adjusted = parameters.text(params, "stk_cd"), parameters.text(params, "upd_stkpc_tp") == "1"
         sessions = self._page(parameters.day(params, "base_dt"), key)
-        traded = raw_chart(self._world, symbol, sessions, view)
-        prices = dict(traded)
-        if adjusted and sessions:
-            since = [day for day in closed(self._world.sessions, self.now()) if day >= sessions[-1]]
-            prices = dict(adjusted_chart(self._world, symbol, since, view))
-        rows = [_bar_row(label, bar, prices[label]) for label, bar in traded]
+        rows = [_bar_row(*bar) for bar in self._charted(symbol, sessions, adjusted, view)]
         return self._list("stk_dt_pole_chart_qry", rows, symbol, renamed=("cur_prc", "close"), dropped="dt")
 
     def _list(self, name: str, rows: Rows, symbol: str, *, renamed: tuple[str, str], dropped: str) -> Page:
@@ -262,7 +234,7 @@ class KiwoomServer(SimulatedServer):
         )
 
     def _page(self, last: date, key: date | None) -> Sequence[date]:
-        return self._sessions_up_to(last, key)[: self._rows_a_page]
+        return self._sessions_up_to(last, key)[: self.rows_a_page]
 
     def _sessions_up_to(self, last: date, key: date | None) -> Sequence[date]:
         """Newest first, from ``last`` or where ``key`` leads on."""

@@ -7,19 +7,21 @@
                    GET /item/main.naver?code=                                     ten positions of a fund, HTML
                    GET /item/frgn.naver?code=&page=                               20 sessions of flows, HTML, EUC-KR
     m.stock        GET /api/stock/{code}/etfAnalysis                              ten positions of a fund, JSON
+                   GET /api/stock/{code}/trend?pageSize=&bizdate=                 sessions of flows, newest first, JSON
     polling        GET /api/realtime?query=SERVICE_ITEM:005930,000660             quotes now, JSON in EUC-KR
 
 Pages that show the present show a session's bars from its close and its flows and positions from 18:00. Positions
 carry no day of their own: ``returnPerformanceReferenceDate`` of the analysis and 기준 of the page are taken to tell
 it. Foreign, bond and futures positions have no code and the weight ``-``. Amounts: ``amonut`` (sic) and ``aa`` in
-million won, ``marketSum`` in 100 million won; an index's volume in thousand shares.
+million won, ``marketSum`` in 100 million won; an index's volume in thousand shares. ``trend`` gives 10 sessions unless
+told, 60 at most (400 beyond), before the day ``bizdate``.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -28,7 +30,7 @@ from typing import Any, ClassVar
 from include.market.calendar import KST, NotASessionError, trading_hours
 from include.market.investors import Investor
 from include.simulator.servers import parameters
-from include.simulator.servers.directions import percent, sign_of
+from include.simulator.servers.directions import percent, sign_of, sign_of_bar
 from include.simulator.servers.naver_pages import (
     SISE_FIELDS,
     arrow,
@@ -58,9 +60,18 @@ _PATHS = {
     "/item/frgn.naver": "frgn",
     "/api/realtime": "realtime",
 }
-_ANALYSIS_PATH = re.compile(r"/api/stock/([0-9A-Z]{6})/etfAnalysis")
+_STOCK_PATH = re.compile(r"/api/stock/([0-9A-Z]{6})/(etfAnalysis|trend)")
 _INDICES = {"KOSPI": ("코스피", "KOSPI"), "KOSDAQ": ("코스닥", "KOSDAQ"), "KPI200": ("코스피 200", "KOSPI")}
 _SESSIONS_A_PAGE = 20
+_TREND_SESSIONS, _MOST_TREND_SESSIONS = "10", 60
+# How the app names a sign code (대비부호).
+_DIRECTIONS = {
+    "1": ("상한", "UPPER_LIMIT"),
+    "2": ("상승", "RISING"),
+    "3": ("보합", "UNCHANGED"),
+    "4": ("하한", "LOWER_LIMIT"),
+    "5": ("하락", "FALLING"),
+}
 _POSITIONS_SHOWN = 10
 _SESSIONS_OF_THREE_MONTHS = 61
 _NONE = "-"
@@ -68,24 +79,18 @@ _BUSINESS_DAY = "%Y.%m.%d"
 
 
 class NaverServer(SimulatedServer):
-    """Serves ``world`` as Naver shows it; ``sessions_a_page`` of flows, fewer than the real 20 where speed matters."""
+    """Serves ``world`` as Naver shows it."""
 
     name: ClassVar[str] = "naver"
 
-    def __init__(
-        self,
-        world: World,
-        port: int = 0,
-        now: Callable[[], datetime] = lambda: datetime.now(KST),
-        sessions_a_page: int = _SESSIONS_A_PAGE,
-    ) -> None:
+    def __init__(self, world: World, port: int = 0, now: Callable[[], datetime] = lambda: datetime.now(KST)) -> None:
         super().__init__(port, now)
         self._world = world
-        self._sessions_a_page = sessions_a_page
 
     def endpoint_of(self, request: Request) -> str | None:
         """The last part of the path, without its suffix."""
-        return "etfAnalysis" if _ANALYSIS_PATH.fullmatch(request.path) else _PATHS.get(request.path)
+        of_stock = _STOCK_PATH.fullmatch(request.path)
+        return of_stock[2] if of_stock else _PATHS.get(request.path)
 
     def answer(self, endpoint: str, request: Request, view: View) -> Page | Answer:
         """The page of ``endpoint``; 400 where a parameter is missing or wrong."""
@@ -101,6 +106,8 @@ class NaverServer(SimulatedServer):
                     return self._funds(view)
                 case "etfAnalysis":
                     return self._analysis(request.path.split("/")[3], view)
+                case "trend":
+                    return self._trend(request.path.split("/")[3], params, view)
                 case "main":
                     return self._main(parameters.text(params, "code"), view)
                 case "frgn":
@@ -273,7 +280,7 @@ class NaverServer(SimulatedServer):
 
     def _foreign(self, symbol: str, page: int, view: View) -> Page:
         newest_first = settled(self._world.sessions, self.now())[::-1]
-        sessions = newest_first[(page - 1) * self._sessions_a_page : page * self._sessions_a_page]
+        sessions = newest_first[(page - 1) * _SESSIONS_A_PAGE : page * _SESSIONS_A_PAGE]
         shown = ((view.label_of(session), self._foreign_row(symbol, view.figures_of(session))) for session in sessions)
         return Page(
             [{"날짜": f"{label:{_BUSINESS_DAY}}"} | row for label, row in shown if row is not None],
@@ -291,18 +298,58 @@ class NaverServer(SimulatedServer):
         held = row_of(self._world, "foreign_holding", symbol, session)
         if bar is None or held is None:
             return None
-        flows = rows_of(self._world, "investor_flow", symbol, session)
-        nets = {flow["investor"]: flow["net_shares"] for flow in flows}
+        nets = self._nets(symbol, session)
         return {
             "종가": f"{bar['close']:,}",
             "전일비": arrow(bar["change"]),
             "등락률": f"{percent(bar['change'], bar['base_price']):+}%",
             "거래량": f"{bar['volume']:,}",
-            "기관 순매매량": _signed(nets.get(Investor.INSTITUTION.value, 0)),
-            "외국인 순매매량": _signed(nets.get(Investor.FOREIGN.value, 0)),
+            "기관 순매매량": nets[Investor.INSTITUTION],
+            "외국인 순매매량": nets[Investor.FOREIGN],
             "외국인 보유주수": f"{held['foreign_shares']:,}",
             "외국인 보유율": f"{held['foreign_pct']}%",
         }
+
+    def _trend(self, symbol: str, params: Mapping[str, str], view: View) -> Page:
+        size = parameters.number({"pageSize": _TREND_SESSIONS, **params}, "pageSize")
+        if not 1 <= size <= _MOST_TREND_SESSIONS:
+            raise WrongParameterError("pageSize")
+        before = parameters.day(params, "bizdate") if "bizdate" in params else date.max
+        sessions = [day for day in settled(self._world.sessions, self.now()) if day < before][: -size - 1 : -1]
+        shown = ((view.label_of(session), self._trend_row(symbol, view.figures_of(session))) for session in sessions)
+        return Page(
+            [{"itemCode": symbol, "bizdate": f"{label:%Y%m%d}"} | row for label, row in shown if row is not None],
+            partial(_json, list),
+            json_list,
+            renamed=("organPureBuyQuant", "institutionPureBuyQuant"),
+            dropped="foreignerPureBuyQuant",
+            symbol=symbol,
+        )
+
+    def _trend_row(self, symbol: str, session: date) -> Row | None:
+        bar = raw_bar(self._world, symbol, session)
+        held = row_of(self._world, "foreign_holding", symbol, session)
+        if bar is None or held is None:
+            return None
+        nets = self._nets(symbol, session)
+        sign = sign_of_bar(bar)
+        text, name = _DIRECTIONS[sign]
+        return {
+            "foreignerPureBuyQuant": nets[Investor.FOREIGN],
+            "foreignerHoldRatio": f"{held['foreign_pct']}%",
+            "organPureBuyQuant": nets[Investor.INSTITUTION],
+            "individualPureBuyQuant": nets[Investor.INDIVIDUAL],
+            "closePrice": f"{bar['close']:,}",
+            "compareToPreviousClosePrice": f"{bar['change']:,}",
+            "compareToPreviousPrice": {"code": sign, "text": text, "name": name},
+            "accumulatedTradingVolume": f"{bar['volume']:,}",
+        }
+
+    def _nets(self, symbol: str, session: date) -> dict[Investor, str]:
+        """What each class of investors bought net, in shares, as the site writes it; 0 where it did not trade."""
+        flows = rows_of(self._world, "investor_flow", symbol, session)
+        nets = {flow["investor"]: flow["net_shares"] for flow in flows}
+        return {investor: _signed(nets.get(investor.value, 0)) for investor in Investor}
 
     def _quotes(self, symbols: Sequence[str], view: View) -> Page:
         now = self.now()

@@ -1,7 +1,8 @@
-"""Naver's page of foreign and institutional trading of a stock (``item/frgn.naver``): its last twenty sessions.
+"""Foreign holdings from Naver's page of foreign and institutional trading (``item/frgn.naver``): twenty sessions.
 
-One table gives, in shares, what institutions and foreigners bought net and what foreigners hold. No other class of
-investors is shown.
+The site that holds the page announced its closure for 2026-09-10, and readers found no table in it after that. It is
+still asked, since what took its place (:mod:`include.crawlers.naver.investor_flow`) gives no shares held: one call,
+where it is gone, and the next source answers.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from include.crawlers.naver.service import (
     require_coverage,
     require_universe,
     texts,
+    up_to_unreadable,
     whole_number,
 )
 from include.crawlers.source import Chunk, RawBody
 from include.crawlers.transport import Transport
-from include.datasets import foreign_holding, investor_flow
-from include.market.investors import Investor
+from include.datasets import foreign_holding
 from include.outcomes import Malformed, Missing, NotPublished
 
 _HEADER = [
@@ -50,22 +51,20 @@ _HEADER = [
 
 @dataclass(frozen=True)
 class _Row:
-    """One session of one stock, in shares; ``held_pct`` of the listed ones."""
+    """One session of one stock: the shares foreigners held, and how much of the listed ones that is."""
 
     symbol: str
     session: date
-    institution_net: int
-    foreign_net: int
     held: int
     held_pct: Decimal
 
 
-class _ForeignPageCrawler(LatestOnlyCrawler):
-    dataset: str
+class ForeignHoldingCrawler(LatestOnlyCrawler):
+    """Shares held by foreigners."""
 
     def fetch(self, chunk: Chunk, transport: Transport, environment: Mapping[str, str]) -> list[RawBody]:
-        """One page per symbol."""
-        return [
+        """One page per symbol; no other after a first one without the table, which is how the page ends."""
+        pages = (
             ask(
                 transport,
                 environment,
@@ -75,35 +74,19 @@ class _ForeignPageCrawler(LatestOnlyCrawler):
                 endpoint="frgn",
                 suffix=".html",
             )
-            for issue in require_universe(chunk, self.dataset)
-        ]
-
-
-class InvestorFlowCrawler(_ForeignPageCrawler):
-    """Net shares bought by institutions and by foreigners."""
-
-    dataset = "investor_flow"
+            for issue in require_universe(chunk, "foreign_holding")
+        )
+        return up_to_unreadable(pages, _rows)
 
     def parse(self, bodies: Sequence[RawBody], chunk: Chunk) -> pa.Table:
-        """Two rows per symbol; see ``_rows_of_session`` for what is raised."""
-        rows = [
-            {"symbol": row.symbol, "session": row.session, "investor": investor.value, "net_shares": net}
-            for row in _rows_of_session(bodies, chunk.first)
-            for investor, net in (
-                (Investor.INSTITUTION, row.institution_net),
-                (Investor.FOREIGN, row.foreign_net),
-            )
-        ]
-        return pa.Table.from_pylist(rows, schema=investor_flow.DATASET.parsed_schema)
+        """One row per symbol.
 
-
-class ForeignHoldingCrawler(_ForeignPageCrawler):
-    """Shares held by foreigners."""
-
-    dataset = "foreign_holding"
-
-    def parse(self, bodies: Sequence[RawBody], chunk: Chunk) -> pa.Table:
-        """One row per symbol; see ``_rows_of_session`` for what is raised."""
+        Raises:
+            CoverageDrop: more than 5% of the pages lack the chunk's session.
+            Malformed: a page is not of this form.
+            Missing: the pages start after the session.
+            NotPublished: no page shows it yet.
+        """
         rows = [
             {
                 "symbol": row.symbol,
@@ -117,28 +100,21 @@ class ForeignHoldingCrawler(_ForeignPageCrawler):
 
 
 def _rows_of_session(bodies: Sequence[RawBody], session: date) -> list[_Row]:
-    """Each page's row of ``session``.
-
-    Raises:
-        CoverageDrop: more than 5% of the pages lack it.
-        Malformed: a page is not of this form.
-        Missing: the pages start after the session.
-        NotPublished: no page shows the session yet.
-    """
+    """Each page's row of ``session``."""
     pages = {body.request["code"]: _rows(body) for body in bodies}
     found = [row for rows in pages.values() for row in rows if row.session == session]
     if not found:
         shown = [row.session for rows in pages.values() for row in rows]
         if shown and min(shown) > session:
             raise Missing(f"Naver shows sessions from {min(shown)} on, not {session}: ask another source")
-        raise NotPublished(f"Naver shows no flows of {session} yet")
+        raise NotPublished(f"Naver shows no foreign holdings of {session} yet")
     require_coverage(len(pages), sorted(pages.keys() - {row.symbol for row in found}), "symbols")
     return found
 
 
 def _rows(body: RawBody) -> list[_Row]:
     where = asked_for(body)
-    table = _flow_table(body)
+    table = _holding_table(body)
     lines = [texts(line.find_all("td")) for line in table.find_all("tr")]
     rows = [_row(cells, body.request["code"], where) for cells in lines if len(cells) > 1 and any(cells)]
     if len({row.session for row in rows}) < len(rows):
@@ -146,8 +122,8 @@ def _rows(body: RawBody) -> list[_Row]:
     return rows
 
 
-def _flow_table(body: RawBody) -> Tag:
-    """The table with the header of flows: the page has others of its class."""
+def _holding_table(body: RawBody) -> Tag:
+    """The table by session: the page has others of its class."""
     headers = []
     for table in page_of(body).select("table.type2"):
         headers.append(["".join(text.split()) for text in texts(table.find_all("th"))])
@@ -162,8 +138,6 @@ def _row(cells: Sequence[str], symbol: str, where: str) -> _Row:
     return _Row(
         symbol=symbol,
         session=day_of(cells[0], "%Y.%m.%d", where),
-        institution_net=whole_number(cells[5], where),
-        foreign_net=whole_number(cells[6], where),
         held=whole_number(cells[7], where),
         held_pct=decimal_number(cells[8].removesuffix("%"), 2, where),
     )
