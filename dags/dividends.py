@@ -1,9 +1,10 @@
 """
 ## What it does
 
-Fetches the cash dividends of the last 400 days and loads them into `market.dividend`. Sources, in order: KIS,
-which passes on the depository's calendar; Yahoo, through yfinance, whose amounts are divided by later splits
-and marked so.
+Fetches the session's cash dividends, and once more those of the ninety sessions before, because amounts may be
+fixed long after the ex-date. Loads them into `market.dividend`. Sources, in order: KIS, which passes on the
+depository's calendar, in few calls unless a hundred issues have the same record date; Yahoo, through yfinance, with a
+call for each issue, amounts divided by later splits and marked so, and all of the last 400 days.
 
 ## When it runs
 

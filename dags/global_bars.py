@@ -1,7 +1,7 @@
 """
 ## What it does
 
-Fetches the daily bars of overseas indices, exchange rates and commodities of the ten days up to the session
+Fetches the daily bars of overseas indices, exchange rates and commodities since ten sessions before the session
 and loads those whose own day is over into `market.global_bar`. Source: Yahoo, through yfinance.
 
 ## When it runs

@@ -4,7 +4,7 @@
 Fetches the master of a session: every listed issue with its names, kind, market, section, shares and day of
 listing, and loads it into `market.listed_instrument`. `mart.instrument` shows the latest state of every issue
 ever seen, and `mart.instrument_event` listings, delistings, renamings, market moves, halts and resumptions. A
-master of yesterday cannot be told from one of today, so each run also fetches the session before its own
+master of yesterday cannot be told from one of today, so each run also fetches the ten sessions before its own
 again. Sources, in order: KRX Open API, the exchange's portal.
 
 ## When it runs

@@ -33,6 +33,6 @@ DATASET = Dataset(
         RowRule("record_before_ex", "record_on < session", "The record date is not before the ex-date"),
     ),
     sparse=True,
-    recheck=True,
+    recheck=90,  # some four months: amounts may be fixed long after the ex-date
     universe="listed",
 )

@@ -31,5 +31,5 @@ DATASET = Dataset(
     ),
     sparse=True,
     on_sessions=False,
-    recheck=True,
+    recheck=10,
 )

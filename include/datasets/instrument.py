@@ -51,5 +51,5 @@ DATASET = Dataset(
         RowRule("empty_name", "name = ''", "An issue has a name"),
     ),
     coverage=Coverage(share=0.95, group_of="kind", group_share=0.80, group_size=50),
-    recheck=True,
+    recheck=10,
 )

@@ -132,8 +132,8 @@ class Dataset:
     ``publication_hour`` is the hour (KST) counted from the session's midnight by which values are final; None
     where a value is known when it is fetched.
     ``sparse`` datasets have sessions without a row. Rows of a dataset that is not ``on_sessions`` follow another
-    calendar than the exchange's. ``recheck`` says that a stale or partial answer cannot be told from a true one, so
-    the run of the next session collects this one again and what it then lacks goes.
+    calendar than the exchange's. ``recheck`` is for datasets whose stale or partial answers cannot be told from true
+    ones: a run of the schedule collects so many sessions before its own again, and what they then lack goes.
     ``universe`` names the query (``include/sql/queries/universe_*.sql``) of the symbols that sources which answer
     symbol by symbol are asked for.
     """
@@ -155,7 +155,7 @@ class Dataset:
     partial_sources: tuple[str, ...] = ()
     sparse: bool = False
     on_sessions: bool = True
-    recheck: bool = False
+    recheck: int = 0
     universe: str | None = None
     session_column: str = "session"
 

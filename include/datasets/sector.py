@@ -26,5 +26,5 @@ DATASET = Dataset(
         RowRule("empty_sector", "sector = ''", "A classified stock has a sector"),
     ),
     coverage=Coverage(share=0.95, group_of="market", group_share=0.90, group_size=20),
-    recheck=True,
+    recheck=10,
 )

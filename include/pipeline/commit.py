@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import duckdb
 import psycopg
@@ -17,7 +17,7 @@ from include.outcomes import Missing
 from include.pipeline import ledger
 from include.pipeline.instruments import HALTED, LABELS, observation_runs, record_halts, record_observations
 from include.pipeline.ledger import RowCounts
-from include.pipeline.load import load_staged
+from include.pipeline.load import changed_sessions, load_staged
 from include.pipeline.prepare import PreparedChunk
 from include.pipeline.report import BatchReport
 from include.quality.quarantine import quarantine
@@ -33,12 +33,20 @@ class SuiteDisagreesError(RuntimeError):
 
 
 def commit_chunk(
-    dsn: str, dataset: Dataset, source: str, batch_id: int, prepared: PreparedChunk, *, complete: bool
+    dsn: str,
+    dataset: Dataset,
+    source: str,
+    batch_id: int,
+    prepared: PreparedChunk,
+    *,
+    complete: bool,
+    due: date = date.min,
 ) -> tuple[BatchReport, SuiteReport]:
     """Check and load ``prepared``; everything it changes becomes visible at once or not at all.
 
     ``complete`` says that the source is expected to hold every session of the chunk; otherwise only those
-    between the first and the last it gave.
+    between the first and the last it gave. Sessions before ``due`` are rechecked: one that is refused stays as it was,
+    without an alarm, and the report names those whose rows changed.
 
     Raises:
         SuiteDisagreesError: see there.
@@ -50,17 +58,20 @@ def commit_chunk(
         checking = beside.submit(run_suite, dsn, dataset, table, batch_id)
         observing = beside.submit(_observations, dataset, judged)
         per_session = _loaded_sessions(dataset, prepared, judged)
-        counts, removed = _load(connection, dataset, source, batch_id, prepared.fetched_at, judged, per_session)
+        counts, removed = _load(connection, dataset, source, batch_id, prepared, judged, per_session)
         if observations := observing.result():
             record_observations(connection, observations.labels)
             record_halts(connection, observations.halts)
-        ledger.record_refused(connection, dataset, source, batch_id, judged.refusals)
+        refusals = {day: refusal for day, refusal in judged.refusals.items() if day >= due}
+        ledger.record_refused(connection, dataset, source, batch_id, refusals)
         ledger.record_loaded(connection, dataset, source, batch_id, per_session)
         suite = checking.result()
         _require_agreement(suite, judged, dataset, batch_id)
         store_results(connection, batch_id, suite)
         status = _status(counts, removed, per_session)
         ledger.close_batch(connection, batch_id, status, counts, prepared.landing_keys, prepared.fetched_at)
+        rechecked = [day for day in per_session if day < due]
+        changed = changed_sessions(connection, dataset, batch_id, rechecked)
         staging.drop(connection, dataset, batch_id)
     report = BatchReport(
         batch_id=batch_id,
@@ -69,7 +80,7 @@ def commit_chunk(
         first=prepared.chunk.first,
         last=prepared.chunk.last,
         status=status,
-        sessions=tuple(sorted(per_session)),
+        sessions=tuple(sorted(day for day in per_session if day >= due or day in changed)),
         refused={day: f"{refusal.outcome}: {refusal.reason}" for day, refusal in judged.refusals.items()},
         **asdict(counts),
     )
@@ -140,7 +151,7 @@ def _load(
     dataset: Dataset,
     source: str,
     batch_id: int,
-    fetched_at: datetime,
+    prepared: PreparedChunk,
     judged: _Judged,
     settled: Iterable[date],
 ) -> tuple[RowCounts, int]:
@@ -148,9 +159,11 @@ def _load(
     clean, rejected = judged.clean, judged.rejected
     quarantine(connection, dataset, source, batch_id, rejected)
     inserted = updated = removed = 0
-    # Of a sparse dataset a session without rows is an answer, too: those held of it are wrong.
-    if sessions := {*pc.unique(clean["session"]).to_pylist(), *settled}:
-        loaded = load_staged(connection, dataset, source, batch_id, sorted(sessions), fetched_at)
+    # Of a sparse dataset a day without rows is an answer, too: those held of it are wrong.
+    answered = _answered(prepared) if dataset.sparse else ()
+    if days := {*pc.unique(clean["session"]).to_pylist(), *settled, *answered} - judged.refusals.keys():
+        span = prepared.chunk.first, prepared.chunk.last
+        loaded = load_staged(connection, dataset, source, batch_id, sorted(days), prepared.fetched_at, span)
         inserted, updated, removed = loaded.inserted, loaded.updated, loaded.removed
     counts = RowCounts(
         rows_published=clean.num_rows + rejected.num_rows,
@@ -160,6 +173,14 @@ def _load(
         rows_quarantined=rejected.num_rows,
     )
     return counts, removed
+
+
+def _answered(prepared: PreparedChunk) -> Iterator[date]:
+    """The days the source was asked for and gave an answer about."""
+    for number in range((prepared.chunk.last - prepared.chunk.first).days + 1):
+        day = prepared.chunk.first + timedelta(days=number)
+        if not any(part.first <= day <= part.last for part in prepared.failures):
+            yield day
 
 
 def _surroundings(
@@ -202,7 +223,13 @@ def _mark_refused(rows: pa.Table, refusals: Mapping[date, Refusal]) -> pa.Table:
 def _absent(dataset: Dataset, prepared: PreparedChunk, calendar: pa.Table, *, complete: bool) -> dict[date, Refusal]:
     """Sessions without rows: those the source failed to give, and those it should have given and did not."""
     missing = {} if dataset.sparse else _missing(prepared, calendar, complete=complete)
-    return missing | dict(prepared.failures)
+    failed = {
+        session: refusal
+        for part, refusal in prepared.failures.items()
+        for session in calendar["session"].to_pylist()
+        if part.first <= session <= part.last
+    }
+    return missing | failed
 
 
 def _missing(prepared: PreparedChunk, calendar: pa.Table, *, complete: bool) -> dict[date, Refusal]:

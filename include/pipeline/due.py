@@ -1,4 +1,4 @@
-"""What a scheduled run collects: its own session, and those of the sessions before it that are not settled."""
+"""What a scheduled run collects: its own session, what is not settled before it, and what is to be rechecked."""
 
 from __future__ import annotations
 
@@ -34,15 +34,41 @@ _UNSETTLED = """
                 SELECT FROM ops.alarm
                 WHERE alarm.dataset = %(dataset)s AND alarm.session = calendar.session AND alarm.closed_at IS NULL
             )
-            OR (%(recheck)s AND (calendar.sessions_before = 1 OR 'unchanged' IS DISTINCT FROM (
-                SELECT status FROM ops.batch
-                WHERE batch.dataset = known.dataset AND batch.source = known.source
-                    AND status IN ('loaded', 'unchanged')
-                    AND calendar.session BETWEEN first_session AND last_session
-                ORDER BY batch_id DESC LIMIT 1
-            )))
         )
     ORDER BY calendar.session
+"""
+
+# What a batch of these sessions or of a later one changed is as young as they are, though not longer than for a year:
+# a backfill of decades is not gone over again.
+_RECHECKED = """
+    WITH recent AS (
+        SELECT min(session) AS first_session
+        FROM (
+            SELECT session FROM market.session WHERE session < %(session)s ORDER BY session DESC LIMIT %(recheck)s
+        ) AS before
+    ),
+    recent_batch AS (
+        SELECT array_agg(batch_id) AS ids FROM ops.batch, recent
+        WHERE dataset = %(dataset)s AND status = 'loaded' AND last_session >= recent.first_session
+    ),
+    doubtful AS (
+        SELECT min(session) AS first_session FROM ops.session_outcome, recent
+        WHERE dataset = %(dataset)s AND outcome = 'loaded' AND session >= recent.first_session
+        UNION ALL
+        SELECT min({session_column}) FROM {table}, recent, recent_batch
+        WHERE {session_column} >= recent.first_session - 365 AND batch_id = ANY (recent_batch.ids)
+        UNION ALL
+        SELECT min({session_column}) FROM {revision_table}, recent, recent_batch
+        WHERE {session_column} >= recent.first_session - 365 AND superseded_by = ANY (recent_batch.ids)
+    )
+    SELECT session FROM market.session
+    WHERE session < %(session)s AND session >= (SELECT min(first_session) FROM doubtful)
+        AND NOT EXISTS (
+            SELECT FROM ops.batch
+            WHERE dataset = %(dataset)s AND status IN ('loaded', 'unchanged')
+                AND first_session < last_session AND last_session = %(session)s
+        )
+    ORDER BY session
 """
 
 
@@ -58,17 +84,28 @@ class Collection:
 def unsettled_sessions(dsn: str, dataset: Dataset, session: date) -> list[date]:
     """The sessions shortly before ``session`` that a run for it collects again, in order.
 
-    Those since the dataset's first that were never loaded, or have an open alarm; of a dataset to be rechecked also
-    the session just before, and those where the last answer did not confirm the one before it.
+    Those since the dataset's first that were never loaded, or have an open alarm.
     """
-    parameters = {
-        "dataset": dataset.name,
-        "session": session,
-        "sessions_back": _SESSIONS_BACK,
-        "recheck": dataset.recheck,
-    }
+    parameters = {"dataset": dataset.name, "session": session, "sessions_back": _SESSIONS_BACK}
     with connect(dsn, "etl") as connection:
         return [day for (day,) in connection.execute(_UNSETTLED, parameters).fetchall()]
+
+
+def rechecked_sessions(dsn: str, dataset: Dataset, session: date) -> list[date]:
+    """The sessions before ``session`` that a run for it collects again though they are loaded, in order.
+
+    The last ``dataset.recheck``; and earlier ones, as far back as a batch of one of these changed a row. So whatever a
+    source said is asked again in as many runs, be it of a session that was due or of one that was rechecked. None
+    where a run for ``session`` did so already and is tried again because the session itself was not published.
+    """
+    if not dataset.recheck:
+        return []
+    query = _RECHECKED.format(
+        table=dataset.table, revision_table=dataset.revision_table, session_column=dataset.session_column
+    )
+    parameters = {"dataset": dataset.name, "session": session, "recheck": dataset.recheck}
+    with connect(dsn, "etl") as connection:
+        return [day for (day,) in connection.execute(query.encode(), parameters).fetchall()]
 
 
 def collect(
@@ -78,7 +115,7 @@ def collect(
     environment: Mapping[str, str] = os.environ,
     on_batch: Callable[[BatchReport], None] = lambda _: None,
 ) -> Collection:
-    """Collect what is due by ``session``: what is unsettled before it, then the session itself.
+    """Collect what is due by ``session``: what is unsettled before it, then the session, with those to be rechecked.
 
     A session before it that still cannot be had stays unsettled; only the session's own failure is one.
 
@@ -87,12 +124,14 @@ def collect(
     """
     late: list[BatchReport] = []
     unsettled: dict[date, str] = {}
-    for day in unsettled_sessions(settings.warehouse_dsn, dataset_named(dataset), session):
+    declared = dataset_named(dataset)
+    for day in unsettled_sessions(settings.warehouse_dsn, declared, session):
         try:
             late.append(ingest_session(settings, dataset, day, environment=environment))
             on_batch(late[-1])
         except CollectionOutcome as outcome:
             unsettled[day] = f"{outcome.outcome}: {outcome}"
-    report = ingest_session(settings, dataset, session, environment=environment)
+    recheck = rechecked_sessions(settings.warehouse_dsn, declared, session)
+    report = ingest_session(settings, dataset, session, environment=environment, recheck=recheck)
     on_batch(report)
     return Collection(report, tuple(late), unsettled)

@@ -11,7 +11,7 @@ from include.crawlers.transport import Priority
 from include.datasets import intraday_snapshot
 from include.datasets.registry import Dataset, dataset_named
 from include.market.calendar import KST
-from include.outcomes import CollectionOutcome, NotASession, SourceNotConfiguredError
+from include.outcomes import CollectionOutcome, NotASession, NotPublished, SourceNotConfiguredError
 from include.pipeline import ledger
 from include.pipeline.commit import commit_chunk
 from include.pipeline.job import open_job
@@ -28,17 +28,22 @@ def ingest_session(
     session: date,
     source: str | None = None,
     environment: Mapping[str, str] = os.environ,
+    recheck: Sequence[date] = (),
 ) -> BatchReport:
     """Take in one session, from ``source`` or from the first of the dataset's sources that has it.
 
-    Where a source that is asked fails and another answers, an alarm says so until the better one gives the session.
+    The first that is configured is asked at once for the sessions of ``recheck`` again, which are those before it, in
+    order: what it now says differently replaces what it or a worse source said.
+
+    Where a source that is asked fails and another answers, an alarm says so until the better one gives the session;
+    unless that has only not published it yet, and the other one gives all there is.
 
     Raises:
         NotASession: the calendar knows no session on the day; no source was asked.
         CollectionOutcome: no source gave the session; the outcome is that of the first one asked.
         SourceNotConfiguredError: no source is configured.
     """
-    return _ingest(settings, dataset_named(dataset), Chunk(session, session), source, environment)
+    return _ingest(settings, dataset_named(dataset), Chunk(session, session), source, environment, recheck)
 
 
 def ingest_snapshot(settings: Settings, at: datetime, environment: Mapping[str, str] = os.environ) -> BatchReport:
@@ -52,7 +57,12 @@ def ingest_snapshot(settings: Settings, at: datetime, environment: Mapping[str, 
 
 
 def _ingest(
-    settings: Settings, dataset: Dataset, chunk: Chunk, source: str | None, environment: Mapping[str, str]
+    settings: Settings,
+    dataset: Dataset,
+    chunk: Chunk,
+    source: str | None,
+    environment: Mapping[str, str],
+    recheck: Sequence[date] = (),
 ) -> BatchReport:
     """Take in ``chunk``, which is of one session, from ``source`` or the first that has it."""
     if not _is_session(settings, chunk.first):
@@ -60,11 +70,14 @@ def _ingest(
     failures: list[CollectionOutcome | SourceNotConfiguredError] = []
     for candidate in [source] if source else dataset.sources:
         try:
-            report = _ingest_from(settings, dataset, candidate, chunk, environment)
-        except (CollectionOutcome, SourceNotConfiguredError) as failure:
+            report = _ingest_from(settings, dataset, candidate, chunk, environment, recheck)
+        except SourceNotConfiguredError as failure:
             failures.append(failure)
+        except CollectionOutcome as failure:
+            failures.append(failure)
+            recheck = ()
         else:
-            _report_fallback(settings, dataset, report, failures)
+            _report_fallback(settings, dataset, chunk.first, report, failures)
             return report
     outcomes = [failure for failure in failures if isinstance(failure, CollectionOutcome)]
     chosen = (outcomes or failures)[0]
@@ -80,13 +93,20 @@ def _is_session(settings: Settings, day: date) -> bool:
 
 
 def _ingest_from(
-    settings: Settings, dataset: Dataset, source: str, chunk: Chunk, environment: Mapping[str, str]
+    settings: Settings,
+    dataset: Dataset,
+    source: str,
+    chunk: Chunk,
+    environment: Mapping[str, str],
+    recheck: Sequence[date],
 ) -> BatchReport:
+    dsn = settings.warehouse_dsn
     with open_job(settings, dataset, source, environment, Priority.SESSION) as job:
-        with ledger.open_batch(settings.warehouse_dsn, dataset, source, chunk) as batch_id:
+        asked = job.origin.crawler.split([*recheck, chunk.first]) if recheck else [chunk]
+        with ledger.open_batch(dsn, dataset, source, Chunk(asked[0].first, chunk.last)) as batch_id:
             try:
                 report, suite = commit_chunk(
-                    settings.warehouse_dsn, dataset, source, batch_id, job.prepare([chunk]), complete=True
+                    dsn, dataset, source, batch_id, job.prepare(asked), complete=True, due=chunk.first
                 )
             except CollectionOutcome as outcome:
                 job.record_outcome(chunk, batch_id, outcome)
@@ -97,13 +117,17 @@ def _ingest_from(
     return report
 
 
-def _report_fallback(settings: Settings, dataset: Dataset, report: BatchReport, failures: Sequence[Exception]) -> None:
-    outcomes = [f"{failure.outcome}: {failure}" for failure in failures if isinstance(failure, CollectionOutcome)]
-    if not outcomes:
+def _report_fallback(
+    settings: Settings, dataset: Dataset, session: date, report: BatchReport, failures: Sequence[Exception]
+) -> None:
+    outcomes = [failure for failure in failures if isinstance(failure, CollectionOutcome)]
+    whole = report.source not in dataset.partial_sources
+    # The best source publishes the next morning: an evening without it is no failure.
+    if not outcomes or (whole and all(isinstance(outcome, NotPublished) for outcome in outcomes)):
         return
+    told = "; ".join(f"{outcome.outcome}: {outcome}" for outcome in outcomes)
     message = (
-        f"loaded from {report.source}, because better sources failed: {'; '.join(outcomes)}. The next scheduled run "
-        "asks them again"
+        f"loaded from {report.source}, because better sources failed: {told}. The next scheduled run asks them again"
     )
     with connect(settings.warehouse_dsn, "etl") as connection:
-        ledger.open_alarm(connection, dataset, report.first, "fallback", message, report.batch_id)
+        ledger.open_alarm(connection, dataset, session, "fallback", message, report.batch_id)

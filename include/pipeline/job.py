@@ -47,20 +47,20 @@ class Job:
     def prepare(self, asked: Sequence[Chunk]) -> PreparedChunk:
         """See ``Origin.prepare``; the universe is filled in, and an opened circuit becomes an alarm."""
         if self.dataset.universe:
-            issues = universe_of(self.settings.warehouse_dsn, self.dataset.universe, asked[-1].last)
+            issues = universe_of(self.settings.warehouse_dsn, self.dataset.universe, asked[0].first, asked[-1].last)
             asked = [replace(chunk, universe=issues) for chunk in asked]
         try:
             return self.origin.prepare(asked)
         finally:
             # Between two parts of a backfill somebody's session may go first.
             self.release_slots()
-            self._report_open_circuits(asked[0])
+            self._report_open_circuits(asked[-1])
 
     def _report_open_circuits(self, chunk: Chunk) -> None:
         if self.open_circuits:
             with connect(self.settings.warehouse_dsn, "etl") as connection:
                 ledger.open_alarm(
-                    connection, self.dataset, chunk.first, "circuit_open", self.open_circuits.pop(), batch_id=None
+                    connection, self.dataset, chunk.last, "circuit_open", self.open_circuits.pop(), batch_id=None
                 )
             self.open_circuits.clear()
 

@@ -1,8 +1,9 @@
 """The landing zone: what sources said, byte for byte, kept before anything reads it.
 
-Bodies are content-addressed and never rewritten; a manifest beside them says what was asked of whom and when.
-Landing the same answer to the same question again keeps the first manifest, so a second run of a load is about
-the same bytes *and* the same fetch.
+Bodies are content-addressed and never rewritten; a manifest beside them says what was asked of whom and when. The
+manifests of one question are in a folder of their own, in order of time. Landing the last answer to a question again
+keeps its manifest, so a second run of a load is about the same bytes *and* the same fetch. An earlier answer that comes
+back after another one is landed anew; but a file is as old as it was when it was first read.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import json
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pyarrow as pa
 from pyarrow import fs
@@ -47,17 +48,21 @@ class LandingZone:
         self._filesystem, self._root = fs.FileSystem.from_uri(url)
 
     def land(self, dataset: str, source: str, body: RawBody) -> Landed:
-        """Keep ``body``; returns it with the time it was first fetched.
+        """Keep ``body``; returns it with the time it was fetched, or first fetched if that is the same account.
 
         Raises:
             LandingError: the zone is full or cannot be written; nothing half-written is left under a key.
         """
         sha256 = hashlib.sha256(body.content).hexdigest()
-        question = json.dumps([sha256, *sorted(body.request.items())])
+        question = hashlib.sha256(json.dumps(sorted(body.request.items())).encode()).hexdigest()
         folder = f"{dataset}/{source}"
-        key = f"{folder}/manifests/{hashlib.sha256(question.encode()).hexdigest()}.json"
-        if self._exists(key):
-            return self.read(key)
+        answers = f"{folder}/manifests/{question}"
+        ending = f"-{sha256}.json"
+        earlier = sorted(self._names(answers))
+        for name in earlier if body.is_file else earlier[-1:]:
+            if name.endswith(ending):
+                return self.read(f"{answers}/{name}")
+        key = f"{answers}/{body.fetched_at.astimezone(UTC):%Y%m%dT%H%M%S.%f}{ending}"
         content = f"{folder}/bodies/{sha256[:2]}/{sha256}{body.suffix}"
         compressed = not body.suffix.endswith(_COMPRESSED_ALREADY)
         content += ".zst" if compressed else ""
@@ -99,6 +104,11 @@ class LandingZone:
             f"{self._url}/{content} is not what was landed: its SHA-256 differs from its manifest's. "
             "Restore it from a copy, or delete it with its manifest and fetch again"
         )
+
+    def _names(self, folder: str) -> list[str]:
+        """The names of the files in ``folder``, without those that are still being written."""
+        found = self._filesystem.get_file_info(fs.FileSelector(f"{self._root}/{folder}", allow_not_found=True))
+        return [file.base_name for file in found if file.base_name.endswith(".json")]
 
     def _exists(self, path: str) -> bool:
         return bool(self._filesystem.get_file_info(f"{self._root}/{path}").type == fs.FileType.File)

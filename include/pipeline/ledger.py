@@ -158,7 +158,7 @@ def record_refused(
             ],
         )
     for session, refusal in refusals.items():
-        open_alarm(connection, dataset, session, refusal.outcome, f"{source}: {refusal.reason}", batch_id)
+        open_alarm(connection, dataset, session, refusal.outcome, refusal.reason, batch_id, source)
 
 
 def open_alarm(
@@ -168,13 +168,28 @@ def open_alarm(
     kind: str,
     message: str,
     batch_id: int | None,
+    source: str | None = None,
 ) -> None:
-    """Open an alarm, or bring the message of the same open one up to date."""
+    """Open an alarm, or bring the message of the same open one up to date.
+
+    What is said of a ``source`` takes a line of its own, and leaves what is said of others.
+    """
     connection.execute(
-        "INSERT INTO ops.alarm (dataset, session, kind, message, batch_id) VALUES (%s, %s, %s, %s, %s) "
+        "INSERT INTO ops.alarm AS open (dataset, session, kind, message, batch_id) "
+        "VALUES (%(dataset)s, %(session)s, %(kind)s, %(message)s, %(batch_id)s) "
         "ON CONFLICT (dataset, session, kind) WHERE closed_at IS NULL "
-        "DO UPDATE SET message = excluded.message, batch_id = excluded.batch_id",
-        [dataset.name, session, kind, message, batch_id],
+        "DO UPDATE SET batch_id = excluded.batch_id, message = concat_ws(E'\\n', ("
+        "SELECT string_agg(line, E'\\n' ORDER BY place) "
+        "FROM regexp_split_to_table(open.message, E'\\n') WITH ORDINALITY AS said (line, place) "
+        "WHERE NOT starts_with(line, %(head)s)), excluded.message)",
+        {
+            "dataset": dataset.name,
+            "session": session,
+            "kind": kind,
+            "message": f"{source}: {' '.join(message.split())}" if source else message,
+            "batch_id": batch_id,
+            "head": f"{source}: " if source else "",
+        },
     )
 
 

@@ -29,12 +29,14 @@ def load_staged(
     batch_id: int,
     sessions: Sequence[date],
     fetched_at: datetime,
+    answered: tuple[date, date],
 ) -> Loaded:
     """Load the batch's clean rows, which are of ``sessions`` or some of them; touches only rows that differ.
 
     A row is corrected by a better source of the dataset, or by a later fetch from its own; the values it
     replaces go to the revision table. So do rows the batch lacks where that means they are wrong: see
-    :func:`_remove_vanished`. Runs in the caller's transaction.
+    :func:`_remove_vanished`; ``answered`` are the first and the last day the source was asked for. Runs in the
+    caller's transaction.
     """
     days = min(sessions), max(sessions)
     connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"load {dataset.table}"])
@@ -45,9 +47,9 @@ def load_staged(
         "fetched_at": fetched_at,
         "less_trusted": list(dataset.sources[dataset.sources.index(source) + 1 :]),
         "partial_sources": list(dataset.partial_sources),
-        "recheck": dataset.recheck,
+        "recheck": dataset.recheck > 0,
         "publication_hour": dataset.publication_hour,
-        "sessions": list(sessions),
+        "answered": [day for day in sessions if answered[0] <= day <= answered[1]],
     }
     if not _holds_rows(connection, dataset, days):
         return Loaded(connection.execute(_insert(dataset, batch_id), parameters).rowcount, 0, 0)
@@ -57,6 +59,25 @@ def load_staged(
     if source not in dataset.partial_sources:
         removed = connection.execute(_remove_vanished(dataset, batch_id), parameters).rowcount
     return Loaded(touched - updated, updated, removed)
+
+
+def changed_sessions(
+    connection: psycopg.Connection, dataset: Dataset, batch_id: int, days: Sequence[date]
+) -> set[date]:
+    """The sessions among ``days`` of which the batch wrote rows or took some out."""
+    if not days:
+        return set()
+    query = sql.SQL(
+        "SELECT {session} FROM {table} WHERE {session} BETWEEN %(first)s AND %(last)s AND batch_id = %(batch_id)s "
+        "UNION SELECT {session} FROM {revisions} WHERE {session} BETWEEN %(first)s AND %(last)s "
+        "AND superseded_by = %(batch_id)s"
+    ).format(
+        session=sql.Identifier(dataset.session_column),
+        table=_name(dataset.table),
+        revisions=_name(dataset.revision_table),
+    )
+    parameters = {"first": min(days), "last": max(days), "batch_id": batch_id}
+    return {day for (day,) in connection.execute(query, parameters).fetchall()}
 
 
 def _holds_rows(connection: psycopg.Connection, dataset: Dataset, days: tuple[date, date]) -> bool:
@@ -109,7 +130,7 @@ def _keep_revisions(dataset: Dataset, batch_id: int) -> sql.Composed:
 
 
 def _remove_vanished(dataset: Dataset, batch_id: int) -> sql.Composed:
-    """Move rows of the loaded sessions that the answer lacks to the revisions.
+    """Move rows of the sessions answered for that the answer lacks to the revisions.
 
     Only rows of a partial source, which a whole answer replaces, and those of a dataset to be rechecked, where an
     earlier answer may have been stale. Otherwise a row missing from an answer may as well be the answer's fault.
@@ -118,7 +139,7 @@ def _remove_vanished(dataset: Dataset, batch_id: int) -> sql.Composed:
         sql.SQL("held.{0} = staged.{0}").format(sql.Identifier(name)) for name in dataset.key
     )
     return sql.SQL(
-        "WITH gone AS (DELETE FROM {table} AS held WHERE held.{session} = ANY (%(sessions)s) "
+        "WITH gone AS (DELETE FROM {table} AS held WHERE held.{session} = ANY (%(answered)s) "
         "AND NOT EXISTS (SELECT FROM {staged} AS staged WHERE {same_key}) "
         "AND (held.source = ANY (%(partial_sources)s) OR (%(recheck)s AND (held.source = ANY (%(less_trusted)s) OR "
         "(held.source = %(source)s AND %(fetched_at)s > (SELECT earlier.fetched_at FROM ops.batch AS earlier "

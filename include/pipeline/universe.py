@@ -8,8 +8,8 @@ from include.crawlers.source import Issue
 from include.warehouse.connection import SQL_QUERIES, connect
 
 
-def universe_of(dsn: str, name: str, session: date) -> tuple[Issue, ...]:
-    """The issues of the universe ``name`` on ``session``, by symbol; none in a warehouse without daily bars."""
+def universe_of(dsn: str, name: str, first: date, last: date) -> tuple[Issue, ...]:
+    """The issues of the universe ``name`` from ``first`` to ``last``, by symbol; none where no daily bar is loaded."""
     query = (SQL_QUERIES / f"universe_{name}.sql").read_bytes()
     with connect(dsn, "etl") as connection:
-        return tuple(Issue(*row) for row in connection.execute(query, {"session": session}).fetchall())
+        return tuple(Issue(*row) for row in connection.execute(query, {"first": first, "session": last}).fetchall())

@@ -33,7 +33,8 @@ sessions that failed, that were never asked for, or that have an open alarm. So 
 - `rate_limited`: no further call is allowed now. Asked again in an hour.
 - `source_down`, `circuit_open`: the source does not answer, or has failed so often of late that it is left alone for
   a minute. Asked again in half an hour.
-- `fallback`: a better source failed and another one answered; the rows name it. The next run asks the better one.
+- `fallback`: a better source failed, or one that knows only a part stands in for it; the rows name it. The next run
+  asks the better one.
 - `auth_required`: a key or a login is missing, expired or not approved. Renew it (see the operator's guide, *Going
   live*), clear the task.
 - `malformed`: the answer is not what the source is known to publish, such as a maintenance page or a changed field.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -90,7 +91,7 @@ class Asking:
         }
         self.calls: list[CallRecord] = []
         self.bodies: list[RawBody] = []
-        self._transport = Transport(Unlimited(), self.calls.append, lambda seconds: None)
+        self.transport = Transport(Unlimited(), self.calls.append, lambda seconds: None)
         self._world = world
 
     def chunk(self, session: date, at: datetime | None = None) -> Chunk:
@@ -99,7 +100,7 @@ class Asking:
 
     def rows(self, dataset: str, session: date = SESSION, at: datetime | None = None) -> pa.Table:
         chunk = self.chunk(session, at)
-        self.bodies = CRAWLERS[dataset].fetch(chunk, self._transport, self.environment)
+        self.bodies = CRAWLERS[dataset].fetch(chunk, self.transport, self.environment)
         return CRAWLERS[dataset].parse(self.bodies, chunk)
 
 
@@ -163,10 +164,74 @@ def test_dividends_are_dated_by_the_session_that_trades_without_them(
         assert same(asking.rows("dividend", session), world.table("dividend", session))
 
 
+def of_all_sessions(world: World) -> list[dict[str, Any]]:
+    return [row for session in world.sessions for row in world.table("dividend", session).to_pylist()]
+
+
+def rows_of_all_sessions(server: KisServer, asking: Asking, world: World) -> list[dict[str, Any]]:
+    server.now = lambda: datetime.combine(world.sessions[-1], time(18, 10), KST)
+    issues = {issue.symbol: issue for session in world.sessions for issue in asking.chunk(session).universe}
+    chunk = Chunk(world.sessions[0], world.sessions[-1], tuple(issues.values()))
+    asking.bodies = CRAWLERS["dividend"].fetch(chunk, asking.transport, asking.environment)
+    rows: list[dict[str, Any]] = CRAWLERS["dividend"].parse(asking.bodies, chunk).to_pylist()
+    return sorted(rows, key=lambda row: (row["session"], row["symbol"]))
+
+
+def test_dividends_of_many_sessions_take_one_call(server: KisServer, asking: Asking, world: World) -> None:
+    assert CRAWLERS["dividend"].split(world.sessions) == [Chunk(world.sessions[0], world.sessions[-1])]
+    assert rows_of_all_sessions(server, asking, world) == of_all_sessions(world)
+    assert len(asking.bodies) == 1
+
+
+def answering_at_most(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setattr("include.simulator.servers.kis._DIVIDENDS_AT_ONCE", rows)
+    monkeypatch.setattr("include.crawlers.kis.dividends._ROWS_AT_MOST", rows)
+
+
+def test_days_of_an_answer_that_may_be_cut_off_are_asked_for_in_halves(
+    server: KisServer, asking: Asking, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dividends = of_all_sessions(world)
+    most = max(Counter(row["session"] for row in dividends).values())
+    assert most + 1 < len(dividends)
+    answering_at_most(monkeypatch, most + 1)
+    assert rows_of_all_sessions(server, asking, world) == dividends
+    assert {body.request["symbol"] for body in asking.bodies} == {""}
+    assert len(asking.bodies) > 1
+
+
+def test_symbols_are_asked_for_where_a_day_may_be_cut_off(
+    server: KisServer, asking: Asking, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dividends = of_all_sessions(world)
+    answering_at_most(monkeypatch, max(Counter(row["session"] for row in dividends).values()))
+    assert rows_of_all_sessions(server, asking, world) == dividends
+    asked = {issue.symbol for session in world.sessions for issue in asking.chunk(session).universe}
+    assert {body.request["symbol"] for body in asking.bodies} == {"", *asked}
+
+
 def test_a_session_without_a_dividend_takes_one_call(server: KisServer, asking: Asking, world: World) -> None:
     session = next(session for session in world.sessions if not world.table("dividend", session).num_rows)
     assert asking.rows("dividend", session).num_rows == 0
     assert len(asking.bodies) == 1
+
+
+def test_a_dividend_counts_once_its_amount_is_fixed() -> None:
+    ex = date(2023, 12, 27)
+    chunk = Chunk(ex, ex, (Issue("005930", "KOSPI", "삼성전자", ""),))
+    entry = {"record_date": "20231231", "sht_cd": "005930", "divi_pay_dt": ""}
+    for unfixed in ("", "0", "000000000000"):
+        body = _body("HHKDB669102C0", "", {"output1": [entry | {"per_sto_divi_amt": unfixed}]})
+        assert CRAWLERS["dividend"].parse([body], chunk).num_rows == 0
+    body = _body("HHKDB669102C0", "", {"output1": [entry | {"per_sto_divi_amt": "000000000361"}]})
+    assert CRAWLERS["dividend"].parse([body], chunk)["amount_krw"].to_pylist() == [Decimal(361)]
+
+
+def test_a_dividend_of_what_is_not_listed_is_left_out() -> None:
+    ex = date(2023, 12, 27)
+    chunk = Chunk(ex, ex, (Issue("005930", "KOSPI", "삼성전자", ""),))
+    entry = {"record_date": "20231231", "sht_cd": "999990", "per_sto_divi_amt": "000000000361", "divi_pay_dt": ""}
+    assert CRAWLERS["dividend"].parse([_body("HHKDB669102C0", "", {"output1": [entry]})], chunk).num_rows == 0
 
 
 def test_a_record_date_without_trading_counts_as_the_session_before() -> None:

@@ -272,9 +272,9 @@ def test_every_followed_symbol_is_asked_once() -> None:
     assert len(set(symbols)) == len(symbols) == 18
 
 
-def test_a_year_is_one_chunk() -> None:
-    sessions = [date(2023, 12, 28), date(2024, 1, 2), SESSION]
-    assert CRAWLERS["global_bar"].split(sessions) == [Chunk(sessions[0], sessions[0]), Chunk(sessions[1], SESSION)]
+def test_a_chunk_is_up_to_a_year() -> None:
+    sessions = [date(2022, 12, 28), date(2023, 1, 2), date(2023, 12, 28), date(2023, 12, 29), SESSION]
+    assert CRAWLERS["global_bar"].split(sessions) == [Chunk(*sessions[0:3:2]), Chunk(*sessions[3:])]
 
 
 def test_importing_the_source_does_not_import_the_library() -> None:

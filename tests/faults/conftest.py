@@ -66,8 +66,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    """Fifty stocks. On 2025-06-27 one is delisted and three go ex-dividend."""
-    return World(SimulatedMarket(seed=328, symbols=50, first=date(2025, 3, 3), last=date(2025, 7, 11)))
+    """Fifty stocks. On 2025-06-27 one is delisted and six go ex-dividend."""
+    return World(SimulatedMarket(seed=3537, symbols=50, first=date(2025, 3, 3), last=date(2025, 7, 11)))
 
 
 @pytest.fixture(scope="module")

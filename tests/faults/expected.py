@@ -119,10 +119,8 @@ PAIRS = (
 )
 
 _DATED = "The rows are dated, and of another day than asked for."
-_UNDATED = (
-    "Such an answer may well be the truth: rows hold no figure that changes every session. The run of the next session "
-    "asks for this one again."
-)
+_ASKED_AGAIN = "The runs of the next sessions ask for this one again."
+_UNDATED = f"Such an answer may well be the truth: rows hold no figure that changes every session. {_ASKED_AGAIN}"
 _WRITTEN_SO = "This is how the page writes its numbers anyway."
 _KEYED = "The answer has one place for each row: a second copy of it says nothing else."
 _OTHER_PAGE = "The fund's other page is read instead, and says the same."
@@ -136,11 +134,12 @@ EXEMPTIONS = (
     Exemption(
         "empty_list",
         NOT_TOLD,
-        "Most sessions have none." + _UNDATED[_UNDATED.index(" The run") :],
+        "Most sessions have none. " + _ASKED_AGAIN,
         datasets=("dividend",),
         sources=("kis",),
     ),
     Exemption("partial_market", NOT_TOLD, _UNDATED, datasets=("delisting",)),
+    Exemption("partial_market", NOT_TOLD, _UNDATED, datasets=("dividend",), sources=("kis",)),
     Exemption(
         "stale_copy",
         NOT_TOLD,

@@ -20,7 +20,7 @@ Event = tuple[str, date, str, str | None, str | None]
 @pytest.fixture(scope="module")
 def eventful() -> SimulatedMarket:
     """Enough issues and sessions for everything to happen at least once."""
-    return SimulatedMarket(seed=5, symbols=100, first=date(2023, 1, 25), last=date(2024, 12, 30))
+    return SimulatedMarket(seed=9, symbols=100, first=date(2023, 1, 25), last=date(2024, 12, 30))
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def test_killed_at_random_points_and_run_again(
 def _empty(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
         connection.execute(
-            "TRUNCATE market.daily_bar, market.instrument, market.instrument_observation, market.base_price_event, "
+            "TRUNCATE market.daily_bar, market.instrument, market.instrument_observation, market.corporate_action, "
             "market.adjustment_factor, ops.session_outcome"
         )
 

@@ -38,6 +38,16 @@ def test_the_same_answer_to_the_same_question_keeps_its_first_manifest(tmp_path:
     assert (again.key, again.body.fetched_at) == (first.key, NOON)
 
 
+def test_an_answer_that_comes_back_is_another_fetch(tmp_path: Path) -> None:
+    zone = LandingZone(tmp_path.as_uri())
+    moments = [NOON, LATER, LATER + (LATER - NOON)]
+    said = list(zip([b"{}", b"[]", b"{}"], moments, strict=True))
+    keys = [zone.land("daily_bar", "somewhere", _body(content, at)).key for content, at in said]
+    assert sorted(keys) == keys
+    assert [(body.content, body.fetched_at) for body in (zone.read(key).body for key in keys)] == said
+    assert zone.land("daily_bar", "somewhere", _body(b"{}", moments[-1] + (LATER - NOON))).key == keys[-1]
+
+
 def test_another_answer_is_kept_beside_the_first(tmp_path: Path) -> None:
     zone = LandingZone(tmp_path.as_uri())
     keys = {zone.land("daily_bar", "somewhere", _body(content)).key for content in (b"{}", b"[]")}

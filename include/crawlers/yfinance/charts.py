@@ -33,6 +33,7 @@ _PATH = "/v8/finance/chart/"
 _HEADERS = {"User-Agent": "Mozilla/5.0 (compatible; krx-warehouse)"}
 _NOT_FOUND = "Not Found"
 _TOLERATED_MISSING = 0.05
+_YEAR = timedelta(days=365)
 _LARGEST_NUMBER = 10**12
 _LARGEST_STAMP = 2**34
 
@@ -65,10 +66,14 @@ class ChartCrawler:
         raise SourceNotConfiguredError("Yahoo does not tell what it holds: say which sessions with --from and --to")
 
     def split(self, sessions: Sequence[date]) -> list[Chunk]:
-        """One chunk per calendar year."""
-        years = sorted({session.year for session in sessions})
-        by_year = ([session for session in sessions if session.year == year] for year in years)
-        return [Chunk(min(in_year), max(in_year)) for in_year in by_year]
+        """Chunks of up to a year."""
+        chunks: list[Chunk] = []
+        for session in sessions:
+            if chunks and session - chunks[-1].first <= _YEAR:
+                chunks[-1] = Chunk(chunks[-1].first, session)
+            else:
+                chunks.append(Chunk(session, session))
+        return chunks
 
 
 def open_session(transport: Transport, environment: Mapping[str, str]) -> requests.Session:
