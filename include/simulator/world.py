@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from fractions import Fraction
 from functools import cached_property
 from threading import RLock
 
@@ -15,10 +16,10 @@ import pyarrow.compute as pc
 from include.datasets.registry import UnknownDatasetError, dataset_named
 from include.market.calendar import NotASessionError
 from include.simulator.datasets.adjusted import SCHEMA as ADJUSTED_SCHEMA
-from include.simulator.datasets.adjusted import adjusted_table
+from include.simulator.datasets.adjusted import BaseReset, adjusted_table
 from include.simulator.datasets.chain import Chain
 from include.simulator.datasets.dividends import dividend_table
-from include.simulator.datasets.etps import ProductExchange, ProductState
+from include.simulator.datasets.etps import ProductAction, ProductActionKind, ProductExchange, ProductState
 from include.simulator.datasets.flows import (
     Flows,
     investor_flow_table,
@@ -38,7 +39,7 @@ from include.simulator.datasets.sectors import sector_table
 from include.simulator.datasets.stocks import Stocks
 from include.simulator.datasets.tables import dataset_table, repeated
 from include.simulator.exchange.market import SimulatedMarket
-from include.simulator.exchange.truth import CorporateAction, Instrument
+from include.simulator.exchange.truth import ActionKind, CorporateAction, Instrument
 
 # Tables kept, in bytes: some dozens of sessions of the whole market.
 _KEPT_BYTES = 256 * 1024**2
@@ -61,6 +62,7 @@ class World:
         self._slots = products(market.symbols)
         self._exchange = ProductExchange(self._seed, self._slots, self.sessions[0])
         self._states = Chain(self._advance)
+        self._product_actions: dict[date, tuple[ProductAction, ...]] = {}
         self._tables: OrderedDict[tuple[str, date], pa.Table] = OrderedDict()
         self._places: dict[tuple[str, date], Mapping[str, tuple[int, int]]] = {}
         self._kept_bytes = 0
@@ -149,13 +151,35 @@ class World:
     def adjusted_bars(self, symbol: str, first: date, last: date) -> pa.Table:
         """Bars of ``symbol`` from ``first`` to ``last``, adjusted as a price site shows them on ``last``.
 
-        Of ``adjusted.SCHEMA``; empty for a symbol that was not listed.
+        Of ``adjusted.SCHEMA``; empty for a symbol that was not listed. Distributions of funds are left in, as cash
+        dividends are.
         """
         with self._lock:
             stocks = self.history("daily_bar", symbol, first, last).select(ADJUSTED_SCHEMA.names)
             funds = self.history("etp_daily_bar", symbol, first, last).select(ADJUSTED_SCHEMA.names)
-            actions = [action for action in self._actions[symbol] if action.ex_date <= last]
+            actions: list[BaseReset] = [action for action in self._actions[symbol] if action.ex_date <= last]
+            if funds.num_rows:
+                actions += self._product_splits(symbol, first, last)
         return adjusted_table(pa.concat_tables([stocks, funds]).combine_chunks(), actions)
+
+    @cached_property
+    def etp_actions(self) -> list[ProductAction]:
+        """Every distribution, split and reverse split of a product, by session; simulates what was not yet.
+
+        Funds of stocks pay distributions, products of futures are split.
+        """
+        with self._lock:
+            self._state(self.sessions[-1])
+            return [action for session in self.sessions for action in self._product_actions[session]]
+
+    def _product_splits(self, symbol: str, first: date, last: date) -> list[ProductAction]:
+        """The splits of a product whose bars from ``first`` to ``last`` were made."""
+        actions = (action for session in self._between(first, last) for action in self._product_actions[session])
+        return [
+            action
+            for action in actions
+            if action.symbol == symbol and action.kind is not ProductActionKind.DISTRIBUTION
+        ]
 
     # --- what is kept
 
@@ -174,7 +198,9 @@ class World:
     def _advance(self, before: ProductState | None, ordinal: int) -> ProductState:
         stocks = self._stocks(self.sessions[ordinal])
         levels = advance_levels(self._seed, stocks, None if before is None else before.levels)
-        return self._exchange.advance(ordinal, stocks, levels, before)
+        state = self._exchange.advance(ordinal, stocks, levels, before)
+        self._product_actions[stocks.session] = state.actions
+        return state
 
     def _state(self, session: date) -> ProductState:
         return self._states.at(self._ordinals[session])
@@ -188,6 +214,18 @@ class World:
         for action in self.market.actions:
             by_symbol[action.symbol].append(action)
         return by_symbol
+
+    def _split(self, session: date) -> Mapping[str, Fraction]:
+        """The shares that one has become by splits and reverse splits until ``session``, by symbol."""
+        split: defaultdict[str, Fraction] = defaultdict(lambda: Fraction(1))
+        for action in self._par_changes[: bisect_right(self._par_changes, session, key=lambda action: action.ex_date)]:
+            split[action.symbol] *= action.share_ratio
+        return split
+
+    @cached_property
+    def _par_changes(self) -> Sequence[CorporateAction]:
+        kinds = {ActionKind.SPLIT, ActionKind.REVERSE_SPLIT}
+        return [action for action in self.market.actions if action.kind in kinds]
 
     @cached_property
     def _gone(self) -> Mapping[date, list[Instrument]]:
@@ -227,7 +265,13 @@ class World:
     def _instrument(self, session: date) -> pa.Table:
         bars = self.table("etp_daily_bar", session)
         return instrument_table(
-            self._seed, self._stocks(session), self._listed, self._slots, self._state(session), bars
+            self._seed,
+            self._stocks(session),
+            self._listed,
+            self._split(session),
+            self._slots,
+            self._state(session),
+            bars,
         )
 
     def _market_investor_flow(self, session: date) -> pa.Table:

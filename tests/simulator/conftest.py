@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pandas as pd
 import pyarrow as pa
@@ -48,14 +48,21 @@ def bars(any_market: SimulatedMarket) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def special_days(any_market: SimulatedMarket) -> pd.DataFrame:
-    """Symbol and session of first days and of liquidation trading, where other limits hold or none."""
+    """Symbol and session of first days, liquidation trading and the like, where other limits hold or none."""
     days = []
-    sessions = any_market.sessions
+    # What is liquidated at the end is delisted after it.
+    later = any_market.sessions[-1] + timedelta(days=21)
+    longer = SimulatedMarket(any_market.seed, any_market.symbols, any_market.sessions[0], later)
+    sessions = longer.sessions
     position = {session: index for index, session in enumerate(sessions)}
-    for instrument in any_market.instruments:
+    for instrument in longer.instruments:
         if instrument.offer_price is not None:
             days.append((instrument.symbol, instrument.listed, "first day"))
-        if instrument.delisted is not None:
+        if instrument.delisted is not None and instrument.successor is None:
             end = position[instrument.delisted]
             days += [(instrument.symbol, session, "liquidation") for session in sessions[end - 7 : end]]
+    # Nor does a limit hold around a base that was left at a price of old shares.
+    for action in longer.actions:
+        if action.base_price == action.previous_close and action.share_ratio != 1:
+            days.append((action.symbol, action.ex_date, "unmarked"))
     return pd.DataFrame(days, columns=["symbol", "session", "special"])

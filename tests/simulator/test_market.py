@@ -15,7 +15,7 @@ from include.market.calendar import NotASessionError
 from include.simulator.exchange.market import SCHEMA, SimulatedMarket
 
 FIRST, LAST = date(2022, 10, 4), date(2023, 7, 31)
-GOLDEN_HASH = "052fc050b3aef0556ba7623029912a39e232d46cbbb919dc60da467d5ace41ac"
+GOLDEN_HASH = "41f75250faf64b171555e7f62432854fd3c42e51236fe1113138285af41658cd"
 
 
 def content_hash(market: SimulatedMarket) -> str:

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from include.market.instruments import InstrumentKind, instrument_kind
 from include.market.symbols import is_preferred, is_valid_symbol
 from include.simulator.exchange.names import (
     LETTER_CODES_FROM,
     CodesExhaustedError,
     common_symbol,
     company_name,
+    holding_name,
     preferred_symbol,
+    spac_name,
 )
 
 
@@ -33,11 +36,23 @@ def test_codes_run_out_loudly() -> None:
 
 def test_names_never_repeat() -> None:
     assert len({company_name(number) for number in range(200_000)}) == 200_000
+    assert len({spac_name(number) for number in range(10_000)}) == 10_000
+
+
+def test_the_names_of_spacs_say_so() -> None:
+    for number in range(100):
+        assert instrument_kind("주권", "보통주", spac_name(number)) is InstrumentKind.SPAC
+        assert instrument_kind("주권", "보통주", company_name(number)) is InstrumentKind.COMMON
+
+
+def test_a_holding_company_is_not_divided_again() -> None:
+    assert holding_name("갈걸전자") == "갈걸전자홀딩스"
+    assert holding_name("갈걸전자홀딩스") is None
 
 
 @pytest.mark.samples
 def test_no_company_is_called_so(samples: Path) -> None:
-    made_up = {company_name(number) for number in range(200_000)}
+    made_up = {company_name(number) for number in range(200_000)} | {spac_name(number) for number in range(1_000)}
     real = set()
     for path in (samples / "krx_portal").glob("finder_*.json"):
         real |= {row["codeName"] for row in json.loads(path.read_bytes())["block1"]}

@@ -16,11 +16,13 @@ from include.market.global_symbols import GLOBAL_SYMBOLS
 from include.market.investors import CLASSES, INSTITUTIONS
 from include.quality.row_rules import mark_violations
 from include.simulator.exchange.market import SimulatedMarket
+from include.simulator.exchange.names import SPAC
+from include.simulator.exchange.truth import ActionKind
 from include.simulator.world import World
 
 SEED, SYMBOLS, FIRST, LAST = 5, 120, date(2024, 11, 1), date(2025, 6, 30)
 DATASETS = sorted(datasets().keys() - {"intraday_snapshot"})
-GOLDEN_HASH = "20d1bbf563850c09506b263d93ba022d5887a888d571b1a71975718a6596857f"
+GOLDEN_HASH = "1a3de83cb5b9d62de9ffe64aa33b2d895da694402427a19ef5ac98c417d53a9f"
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +116,41 @@ def test_kinds_of_issues(world: World) -> None:
     assert kinds == {"common", "preferred", "reit", "spac", "etf", "etn"}
     for row in rows(large, "instrument", FIRST):
         assert row["kind"] != "preferred" or str(row["symbol"])[5] in "5K"
+        assert (row["kind"] == "spac") == (SPAC in str(row["name"]))
+
+
+def test_a_par_value_follows_splits_and_nothing_else(world: World) -> None:
+    splits = {ActionKind.SPLIT, ActionKind.REVERSE_SPLIT}
+    actions = [action for action in world.market.actions if action.ex_date > FIRST]
+    assert {action.kind in splits for action in actions} == {True, False}
+    first, last = (
+        {row["symbol"]: row["par_value"] for row in rows(world, "instrument", session)}
+        for session in (world.sessions[0], world.sessions[-1])
+    )
+    for symbol in first.keys() & last.keys():
+        expected = first[symbol]
+        for action in actions:
+            if action.symbol == symbol and action.kind in splits and expected is not None:
+                expected = expected * action.share_ratio.denominator / action.share_ratio.numerator
+        assert last[symbol] == expected
+    split = next(action for action in actions if action.kind in splits and first.get(action.symbol))
+    position = world.sessions.index(split.ex_date)
+    before, after = (
+        next(row["par_value"] for row in rows(world, "instrument", session) if row["symbol"] == split.symbol)
+        for session in world.sessions[position - 1 : position + 1]
+    )
+    assert before * split.share_ratio.denominator == after * split.share_ratio.numerator
+
+
+def test_a_changed_code_is_a_delisting_with_a_successor() -> None:
+    changing = World(SimulatedMarket(54, 200, FIRST, date(2024, 12, 3)))
+    (change,) = (action for action in changing.market.actions if action.kind is ActionKind.CODE_CHANGE)
+    (row,) = (row for row in rows(changing, "delisting", change.ex_date) if row["successor_symbol"] is not None)
+    assert row["successor_symbol"] == change.symbol
+    listed = {row["symbol"]: row for row in rows(changing, "instrument", change.ex_date)}
+    assert listed[change.symbol]["listed_on"] == change.ex_date
+    assert listed[change.symbol]["name"] == row["name"]
+    assert row["symbol"] not in listed
 
 
 def test_an_issue_is_listed_when_it_first_trades_and_delisted_when_it_does_not(world: World) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
+from math import ceil
 
 import pytest
 
 from include.simulator.datasets.baskets import CREATION_UNIT
+from include.simulator.datasets.etps import ProductActionKind
 from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.exchange.names import product_symbol
 from include.simulator.world import World
@@ -63,12 +65,44 @@ def test_prices_stay_by_the_net_asset_value_on_the_grid(world: World) -> None:
             assert row["underlying_close"] > 0
 
 
-def test_bases_are_the_closes_before(world: World) -> None:
+def test_bases_are_the_closes_before_less_distributions(world: World) -> None:
+    """Paid by funds of stocks on the session before a month's last, out of the net asset value."""
+    actions = {(action.symbol, action.ex_date): action for action in world.etp_actions}
+    assert {action.ex_date for action in world.etp_actions} == {date(2025, 1, 24), date(2025, 4, 29)}
+    assert {action.kind for action in world.etp_actions} == {ProductActionKind.DISTRIBUTION}
+    seen = set()
     for before, session in pairwise(world.sessions):
         earlier = funds(world, before)
         for symbol, row in funds(world, session).items():
-            if symbol in earlier:
+            paid = actions.get((symbol, session))
+            if paid is not None:
+                seen.add((symbol, session))
+                assert row["kind"] == "ETF"
+                assert (paid.previous_close, paid.base_price) == (earlier[symbol]["close"], row["base_price"])
+                assert paid.amount_krw == paid.previous_close - paid.base_price > 0
+                assert paid.unit_ratio == 1
+            elif symbol in earlier:
                 assert row["base_price"] == earlier[symbol]["close"]
+    assert seen == actions.keys()
+    symbol, session = min(actions)
+    assert world.adjusted_bars(symbol, FIRST, session)["close"][0].as_py() == funds(world, FIRST)[symbol]["close"]
+
+
+def test_products_too_dear_or_too_cheap_are_split() -> None:
+    """The base and the units change by the ratio; price sites adjust what came before."""
+    world = World(SimulatedMarket(15, 24, date(2010, 1, 4), date(2010, 8, 31)))
+    splits = [action for action in world.etp_actions if action.kind is not ProductActionKind.DISTRIBUTION]
+    assert {action.kind for action in splits} == {ProductActionKind.SPLIT, ProductActionKind.REVERSE_SPLIT}
+    for action in splits:
+        position = world.sessions.index(action.ex_date)
+        before, after = (
+            funds(world, session)[action.symbol] for session in world.sessions[position - 1 : position + 1]
+        )
+        assert (action.previous_close, action.base_price) == (before["close"], after["base_price"])
+        assert action.base_price == ceil(action.previous_close / action.unit_ratio / 5) * 5
+        assert after["listed_shares"] == before["listed_shares"] * action.unit_ratio
+        adjusted = world.adjusted_bars(action.symbol, world.sessions[position - 1], action.ex_date)
+        assert adjusted["close"].to_pylist() == [action.base_price, after["close"]]
 
 
 def test_multiples_follow_the_index(world: World) -> None:

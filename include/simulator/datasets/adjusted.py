@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from fractions import Fraction
+from typing import Protocol
 
 import pyarrow as pa
-
-from include.simulator.exchange.truth import CorporateAction
 
 SCHEMA = pa.schema(
     [("symbol", pa.string()), ("session", pa.date32())]
@@ -15,7 +15,19 @@ SCHEMA = pa.schema(
 )
 
 
-def adjusted_table(bars: pa.Table, actions: Sequence[CorporateAction]) -> pa.Table:
+class BaseReset(Protocol):
+    """What divides the prices of the sessions before ``ex_date``."""
+
+    @property
+    def ex_date(self) -> date:
+        """The session whose base was reset."""
+
+    @property
+    def base_ratio(self) -> Fraction:
+        """Base / previous close."""
+
+
+def adjusted_table(bars: pa.Table, actions: Sequence[BaseReset]) -> pa.Table:
     """``bars`` (one symbol's, raw, by session) divided by its ``actions`` of later sessions; of :data:`SCHEMA`.
 
     A price is multiplied by base / previous close of every action after its session, a volume divided by it; both are
@@ -36,7 +48,7 @@ def adjusted_table(bars: pa.Table, actions: Sequence[CorporateAction]) -> pa.Tab
     return pa.table(columns, schema=SCHEMA)
 
 
-def _factor(actions: Sequence[CorporateAction]) -> Fraction:
+def _factor(actions: Sequence[BaseReset]) -> Fraction:
     product = Fraction(1)
     for action in actions:
         product *= action.base_ratio

@@ -1,15 +1,24 @@
-"""Exchange-traded products through the sessions: net asset values, prices, units, listings and closures."""
+"""Exchange-traded products through the sessions: net asset values, prices, units, listings and closures.
+
+Funds of stocks pay what they earned at the ends of January, April, July and October. The base of the session before
+the last of the month, when they go ex, is the close before less the distribution (KODEX 200 on 2020-04-28: 425 won
+less). A product of futures that became too dear or too cheap is split, or consolidated, from one session to the next.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from enum import Enum
+from fractions import Fraction
+from math import ceil
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from include.market.calendar import next_session
 from include.simulator.datasets.baskets import CREATION_UNIT, Baskets, Manager
 from include.simulator.datasets.global_markets import level_millionths
 from include.simulator.datasets.indices import INDICES, IndexLevels, index_members
@@ -27,6 +36,11 @@ _SESSIONS_OF_LIFE = 2_500
 _FOREIGN_NAV_PER_POINT = 2
 _BOND_SWINGS = {256: 8_000, 16: 800, 1: 80}
 _BOND_DAY_PPM = 80
+_DISTRIBUTION_MONTHS = frozenset({1, 4, 7, 10})
+# Prices beyond which a product of futures is split or consolidated, one session in sixteen, and by how much.
+_DEAR, _CHEAP = 40_000, 2_500
+_SPLIT = Fraction(5)
+_CONSOLIDATION = Fraction(1, 5)
 
 
 @dataclass(frozen=True)
@@ -38,11 +52,41 @@ class Closure:
     listed_on: date
 
 
+class ProductActionKind(Enum):
+    """Why the base of a product is not its previous close."""
+
+    DISTRIBUTION = "distribution"
+    SPLIT = "split"
+    REVERSE_SPLIT = "reverse_split"
+
+
+@dataclass(frozen=True)
+class ProductAction:
+    """On ``ex_date`` the base was ``base_price`` and not ``previous_close`` (both won).
+
+    ``unit_ratio`` is new units per old unit, at once; ``amount_krw`` what a unit was paid, 0 for a split.
+    """
+
+    symbol: str
+    ex_date: date
+    kind: ProductActionKind
+    unit_ratio: Fraction
+    amount_krw: int
+    previous_close: int
+    base_price: int
+
+    @property
+    def base_ratio(self) -> Fraction:
+        """Base / previous close."""
+        return Fraction(self.base_price, self.previous_close)
+
+
 @dataclass(frozen=True)
 class ProductState:
     """Every product at the end of a session, one element per slot; prices in won, ``nav`` in hundredths.
 
-    ``base`` is the previous close; in a slot of which ``traded`` is False nothing was traded.
+    ``base`` is the previous close, or what ``actions``, those of the session, made of it; in a slot of which
+    ``traded`` is False nothing was traded.
     """
 
     levels: IndexLevels
@@ -56,6 +100,7 @@ class ProductState:
     baskets: Baskets
     next_number: int
     closed: tuple[Closure, ...]
+    actions: tuple[ProductAction, ...]
 
 
 class ProductExchange:
@@ -68,6 +113,7 @@ class ProductExchange:
         self._index = np.array([product.index for product in slots])
         self._multiple = np.array([product.multiple for product in slots])
         self._has_stocks = np.array([product.strategy is Strategy.STOCKS for product in slots])
+        self._has_futures = np.array([product.strategy is Strategy.FUTURES for product in slots])
         self._is_etf = np.array([product.kind == "ETF" for product in slots])
         self._stock_slots = np.flatnonzero(self._has_stocks).tolist()
         self._own_nav_slots = [
@@ -166,6 +212,7 @@ class ProductExchange:
             baskets=Baskets.empty(count),
             next_number=count,
             closed=(),
+            actions=(),
         )
 
     def _relisted(
@@ -191,8 +238,58 @@ class ProductExchange:
             units=units,
             next_number=before.next_number + len(slots),
             closed=closed,
+            actions=(),
         )
-        return state, over
+        return self._distributed(self._split(state, over, session, words), over, session), over
+
+    def _split(
+        self, state: ProductState, new: NDArray[np.bool_], session: date, words: NDArray[np.uint64]
+    ) -> ProductState:
+        """The products as the session opens, of which some of those of futures are split or consolidated."""
+        # The bits that say so keep units from being created in the same session.
+        due = ~new & self._has_futures & (bits(words, 20, 4) == 1)
+        due &= (state.close >= _DEAR) | ((state.close < _CHEAP) & (state.units >= 10 * CREATION_UNIT))
+        nav, close, units = state.nav.copy(), state.close.copy(), state.units.copy()
+        actions = []
+        for slot in np.flatnonzero(due).tolist():
+            previous = int(state.close[slot])
+            is_dear = previous >= _DEAR
+            ratio = _SPLIT if is_dear else _CONSOLIDATION
+            kind = ProductActionKind.SPLIT if is_dear else ProductActionKind.REVERSE_SPLIT
+            close[slot] = base = ceil(previous / ratio / _TICK) * _TICK
+            nav[slot] = int(nav[slot]) * ratio.denominator // ratio.numerator
+            units[slot] = int(units[slot]) * ratio.numerator // ratio.denominator
+            symbol = product_symbol(int(state.number[slot]))
+            actions.append(ProductAction(symbol, session, kind, ratio, 0, previous, base))
+        return replace(state, nav=nav, close=close, units=units, actions=(*state.actions, *actions))
+
+    def _distributed(self, state: ProductState, new: NDArray[np.bool_], session: date) -> ProductState:
+        """The products as the session opens, without the distributions they go ex today: in multiples of a tick.
+
+        At most half of a fund's cash.
+        """
+        record = next_session(session)
+        if record.month not in _DISTRIBUTION_MONTHS or next_session(record).month == record.month:
+            return state
+        words = scatter(self._seed, Stream.DISTRIBUTION, session.toordinal(), state.number)
+        earned = state.close * (2_000 + bits(words, 0, 12)) // 1_000_000
+        available = np.minimum(earned, state.baskets.cash // (2 * CREATION_UNIT))
+        amount = np.where(self._has_stocks & ~new, np.maximum(available, 0) // _TICK * _TICK, 0)
+        close = state.close - amount
+        actions = [
+            ProductAction(
+                symbol=product_symbol(int(state.number[slot])),
+                ex_date=session,
+                kind=ProductActionKind.DISTRIBUTION,
+                unit_ratio=Fraction(1),
+                amount_krw=int(amount[slot]),
+                previous_close=int(state.close[slot]),
+                base_price=int(close[slot]),
+            )
+            for slot in np.flatnonzero(amount).tolist()
+        ]
+        baskets = replace(state.baskets, cash=state.baskets.cash - amount * CREATION_UNIT)
+        return replace(state, close=close, baskets=baskets, actions=(*state.actions, *actions))
 
     def _managed(self, ordinal: int, stocks: Stocks, opening: ProductState, new: NDArray[np.bool_]) -> Baskets:
         manager = Manager(self._seed, ordinal, stocks, opening.baskets.at_base_prices(stocks))

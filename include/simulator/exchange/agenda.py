@@ -24,13 +24,18 @@ class Resume:
 
 @dataclass(frozen=True)
 class ResetBase:
-    """The base becomes close x ``price_ratio``, rounded up; shares follow at the ordinal ``effective``."""
+    """The base becomes close x ``price_ratio``, rounded up; shares follow at the ordinal ``effective``.
+
+    For some kinds the opening auction settles it, around that price. ``unmarked``: the share trades around that
+    price, but the base published stays the old close.
+    """
 
     slot: int
     kind: ActionKind
     price_ratio: Fraction
     share_ratio: Fraction
     effective: int
+    unmarked: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,20 @@ class Release:
 @dataclass(frozen=True)
 class Rename:
     """The company takes its next name."""
+
+    slot: int
+
+
+@dataclass(frozen=True)
+class Recode:
+    """The share goes on under a new short code."""
+
+    slot: int
+
+
+@dataclass(frozen=True)
+class Absorb:
+    """A SPAC has become the company it merged with, and takes its name."""
 
     slot: int
 
@@ -91,4 +110,36 @@ class List:
     slot: int
 
 
-Appointment = Halt | Resume | ResetBase | ChangeShares | Release | Rename | Move | Condemn | Liquidate | Delist | List
+@dataclass(frozen=True)
+class Divide:
+    """A company is halted to be divided, its new part to be listed in the free slot ``slot``."""
+
+    slot: int
+
+
+@dataclass(frozen=True)
+class ListPart:
+    """The new part of the company in the slot ``parent``, which keeps the part ``kept``, trades for the first time."""
+
+    slot: int
+    parent: int
+    kept: Fraction
+
+
+Appointment = (
+    Halt
+    | Resume
+    | ResetBase
+    | ChangeShares
+    | Release
+    | Rename
+    | Recode
+    | Absorb
+    | Move
+    | Condemn
+    | Liquidate
+    | Delist
+    | List
+    | Divide
+    | ListPart
+)

@@ -31,6 +31,9 @@ _TRADES = (
     "시스템",
     "머티리얼",
 )
+_SPONSORS = ("하루", "미로", "노을", "여울", "가온", "다온", "라온", "마루")
+SPAC = "스팩"
+_HOLDINGS = "홀딩스"
 # The letters of a Hangul syllable, in Unicode's order.
 _INITIALS = ("g", "kk", "n", "d", "tt", "r", "m", "b", "pp", "s", "ss", "", "j", "jj", "ch", "k", "t", "p", "h")
 _VOWELS = (
@@ -90,6 +93,17 @@ def company_name(number: int) -> str:
         # Shifted by place, so that the first names are not one syllable twice.
         syllables += _SYLLABLES[(position * 17 + 11 * len(syllables)) % len(_SYLLABLES)]
     return syllables + _TRADES[trade]
+
+
+def spac_name(number: int) -> str:
+    """The name of special purpose acquisition company ``number`` (0, 1, ...): its sponsor and a series."""
+    series, sponsor = divmod(number, len(_SPONSORS))
+    return f"{_SPONSORS[sponsor]}{SPAC}{series + 1}호"
+
+
+def holding_name(name: str) -> str | None:
+    """What company ``name`` calls itself when its business is divided off; None if it is a holding company already."""
+    return None if name.endswith(_HOLDINGS) else name + _HOLDINGS
 
 
 def preferred_name(common_name: str) -> str:

@@ -41,6 +41,9 @@ class Stream(IntEnum):
     GLOBAL = 19
     BOND = 20
     QUOTE = 21
+    AUCTION = 22
+    YEAR_END = 23
+    DISTRIBUTION = 24
 
 
 def draw(seed: int, stream: Stream, key: int, count: int) -> NDArray[np.uint64]:

@@ -6,6 +6,7 @@ from include.market.symbols import Market
 
 NO_SECTION = ""
 ADMINISTRATIVE = "관리종목(소속부없음)"
+SPAC_SECTION = "SPAC(소속부없음)"
 KONEX_SECTION = "일반기업부"
 KOSDAQ_SECTIONS = ("우량기업부", "벤처기업부", "중견기업부", "기술성장기업부")
 

@@ -25,7 +25,8 @@ class State:
 
     ``close`` is the last close, or an offer price before the first session. ``anchor`` is the level a price
     is drawn back to. ``volatility_ppm`` is the standard deviation of a day's own return, ``turnover_ppm``
-    the usual daily volume over listed shares. ``busy`` bars new events until the last one is over.
+    the usual daily volume over listed shares. ``spac`` marks companies that only look for one to merge with.
+    ``busy`` bars new events until the last one is over.
     ``agenda`` maps a session's ordinal to what happens before it opens.
     """
 
@@ -33,6 +34,7 @@ class State:
     halted: NDArray[np.bool_]
     liquidating: NDArray[np.bool_]
     busy: NDArray[np.bool_]
+    spac: NDArray[np.bool_]
     market: NDArray[np.int8]
     close: NDArray[np.int64]
     anchor: NDArray[np.int64]
@@ -45,6 +47,7 @@ class State:
     agenda: defaultdict[int, list[Appointment]]
     next_instrument: int = 0
     next_name: int = 0
+    next_spac: int = 0
 
     @staticmethod
     def empty(slots: int) -> State:
@@ -57,6 +60,7 @@ class State:
             halted=flags.copy(),
             liquidating=flags.copy(),
             busy=flags.copy(),
+            spac=flags.copy(),
             market=np.zeros(slots, np.int8),
             close=numbers.copy(),
             anchor=numbers.copy(),

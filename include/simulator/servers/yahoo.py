@@ -216,7 +216,9 @@ class YahooServer(SimulatedServer):
                 later = [action.base_ratio for action in actions if action.ex_date > session]
                 adjusted = round(float(prod(later, start=Fraction(amount))), 6)
                 events.append({"date": _seconds(_SEOUL, view.label_of(session)), "amount": adjusted})
-        splits = [action for action in actions if action.kind in _SPLITS and first <= action.ex_date <= last]
+        # Without a reset of the base Yahoo sees no split.
+        splits = [action for action in actions if action.kind in _SPLITS and action.base_ratio != 1]
+        splits = [action for action in splits if first <= action.ex_date <= last]
         return events + [_split(action) for action in splits]
 
     @cached_property
