@@ -2,8 +2,8 @@
 ## What it does
 
 Loads a range of past sessions of one dataset, or of all, one task per dataset and calendar year, and then
-announces the latest loaded session of each as a partition of the dataset's asset. The DAG `adjustments` starts
-on that of the daily bars and works off the whole range.
+announces the latest loaded session of each as a partition of the dataset's asset. The DAG
+`corporate_actions` starts on those of bars and dividends and works off the whole range.
 
 ## When it runs
 
@@ -20,7 +20,7 @@ batch.
 
 - A red `load`: a part of that year failed, its log says which and why; the rest of the year is in. Other
   years and datasets are loaded and announced all the same. If nothing of the daily bars was announced, trigger
-  `adjustments` by hand.
+  `corporate_actions` by hand.
 - A red `summarise` only says that a `load` is red.
 - `auth_required`, `malformed`, `coverage_drop`: as in `daily_bars`. Trying again brings the same answer;
   another source may have the session.

@@ -2,8 +2,8 @@
 ## What it does
 
 Fetches one session's daily bars of every listed stock, lands the bytes, checks them, loads them into
-`market.daily_bar`, and announces the session as a partition of the asset `daily_bar`. The DAG `adjustments`
-starts on that. Sources, in order: KRX Open API, the exchange's portal, KIS, marcap files.
+`market.daily_bar`, and announces the session as a partition of the asset `daily_bar`. The DAG
+`corporate_actions` starts on that. Sources, in order: KRX Open API, the exchange's portal, KIS, marcap files.
 
 ## When it runs
 

@@ -35,10 +35,10 @@ COLLECTING = tuple(
     sorted(
         path.stem
         for path in (PROJECT_ROOT / "dags").glob("*.py")
-        if path.stem not in {"adjustments", "backfill", "cold_storage", "intraday_snapshots"}
+        if path.stem not in {"backfill", "cold_storage", "corporate_actions", "intraday_snapshots"}
     )
 )
-DAGS = ("adjustments", "backfill", "cold_storage", "intraday_snapshots", *COLLECTING)
+DAGS = ("backfill", "cold_storage", "corporate_actions", "intraday_snapshots", *COLLECTING)
 QUARTER = timedelta(days=91)
 # Three ticks a session: a real one has every ten minutes.
 MINUTES_BETWEEN_TICKS = "130"
@@ -78,7 +78,7 @@ def main() -> None:
 
     session = _session_to_collect(client)
     before = previous_session(session)
-    client.unpause("adjustments")
+    client.unpause("corporate_actions")
     with _step(settings, f"Backfill daily bars {FIRST} to {before} from marcap's files: DAG backfill") as status:
         asked = {"first": str(FIRST), "last": str(before), "dataset": "daily_bar", "source": "marcap"}
         asked |= {"path": str(marcap_folder(settings))}
@@ -89,12 +89,12 @@ def main() -> None:
     ) as status:
         asked = {"first": quarter[0], "last": quarter[1], "dataset": "all"}
         follow_runs(client, {"backfill": start_run(client, "backfill", asked)}, status)
-    adjusted_before = run_ids(client, "adjustments")
+    adjusted_before = run_ids(client, "corporate_actions")
     with _step(settings, f"Collect the new session {session}: {len(COLLECTING)} DAGs") as status:
         conf = {"session": str(session)}
         follow_runs(client, {dag_id: start_run(client, dag_id, conf) for dag_id in COLLECTING}, status)
-    with _step(settings, "Adjust for corporate actions: DAG adjustments, started by the new bars") as status:
-        follow_runs(client, {"adjustments": next_run(client, "adjustments", adjusted_before)}, status)
+    with _step(settings, "Find corporate actions: DAG corporate_actions, started by the new bars") as status:
+        follow_runs(client, {"corporate_actions": next_run(client, "corporate_actions", adjusted_before)}, status)
     hours = f"Live through the hours of {session}: DAG intraday_snapshots"
     with _step(settings, hours) as status, _clock_at_the_open(settings, session):
         follow_runs(client, {"intraday_snapshots": start_run(client, "intraday_snapshots")}, status)

@@ -10,6 +10,7 @@ from psycopg import sql
 from rich.table import Table
 from rich.text import Text
 
+from include.adjustments.report import Week
 from include.datasets.registry import datasets
 from include.platform.airflow_client import AirflowEndpoint
 from include.settings import Settings
@@ -27,7 +28,10 @@ _DATASET = """
            (SELECT count(*) FROM mart.session_coverage WHERE dataset = %(dataset)s AND outcome = 'loaded')
     FROM {table}
 """
-_EVENTS = "SELECT symbol, session FROM mart.base_price_event WHERE status = 'applied'"
+_ACTIONS = """
+    SELECT symbol, ex_date FROM mart.corporate_action
+    WHERE status IN ('applied', 'noted') AND symbol IN (SELECT symbol FROM market.daily_bar)
+"""
 _AROUND = """
     SELECT raw.session, raw.close, raw.change, raw.base_price, adjusted.price_factor,
            adjusted.close, adjusted.change_rate
@@ -61,7 +65,7 @@ def landed_table(connection: psycopg.Connection, truth: Sequence[CorporateAction
     """What is in the warehouse, what ``since`` changed, and whether ``truth`` was found and nothing else."""
     [row] = connection.execute(_LANDED, {"since": since}).fetchall()
     sessions, quarantined, rows, symbols, first, last, changed = row
-    found = set(connection.execute(_EVENTS).fetchall())
+    found = set(connection.execute(_ACTIONS).fetchall())
     true = {(action.symbol, action.ex_date) for action in truth}
     table = Table("What landed", "", box=None, pad_edge=False)
     table.add_row("sessions", f"{sessions:,}  ({first} to {last})")
@@ -107,10 +111,12 @@ def what_next(settings: Settings, endpoint: AirflowEndpoint, source_url: str, se
             _section(
                 "Reports",
                 f"data quality   {settings.reports / 'data_docs' / 'index.html'}",
+                f"actions        {settings.reports / 'corporate_actions' / f'{Week.of(session)}.html'}",
                 f"cold storage   {settings.cold_url}/dataset=daily_bar/year={session.year}/_manifest.json",
             ),
             _section(
                 "Try",
+                f"{krxw} actions list --from {session.year}-01-01",
                 f"{krxw} query \"SELECT * FROM mart.market_overview WHERE session = '{session}'\"",
                 f"{krxw} query \"SELECT * FROM mart.net_flow WHERE session = '{session}' LIMIT 5\"",
                 f"{krxw} query \"SELECT * FROM mart.etf_holding_change WHERE session = '{session}' LIMIT 10\"",

@@ -1,1 +1,1 @@
-"""Base-price events, factors and adjusted series."""
+"""Corporate actions: found, explained, decided upon; the factors and series that follow."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from include.adjustments.refresh import AdjustmentReport, refresh_adjustments
+from include.adjustments.refresh import ADJUSTING_DATASETS, AdjustmentReport, refresh_adjustments
 from include.cli.terminal import console, day, plain_errors
 from include.pipeline.backfill import backfill as backfill_range
 from include.pipeline.backfill import plan_chunks
@@ -73,14 +73,18 @@ def ingest(
 
 
 def _adjust_after(settings: Settings, dataset: str) -> AdjustmentReport | None:
-    """Adjustments up to the bars just loaded; None where no bars were."""
-    return refresh_adjustments(settings.warehouse_dsn) if dataset == "daily_bar" else None
+    """Adjustments up to what was just loaded; None where nothing of it bears on them."""
+    return refresh_adjustments(settings.warehouse_dsn) if dataset in ADJUSTING_DATASETS else None
 
 
-def adjust() -> None:
-    """Find base-price resets in the bars and bring the adjustment factors up to date."""
+def adjust(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Look at every issue again, not only at what is new.")
+    ] = False,
+) -> None:
+    """Find corporate actions in what is new and bring the adjustment factors up to date."""
     with plain_errors():
-        report = refresh_adjustments(load_settings().warehouse_dsn)
+        report = refresh_adjustments(load_settings().warehouse_dsn, everything=everything)
     console.print(report.summary())
 
 

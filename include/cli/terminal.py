@@ -10,6 +10,7 @@ import psycopg
 import typer
 from rich.console import Console
 
+from include.adjustments.decisions import InvalidDecisionError
 from include.cold.errors import ColdStorageError
 from include.crawlers.source import UnknownSourceError
 from include.datasets.registry import UnknownDatasetError
@@ -27,6 +28,7 @@ errors = Console(stderr=True)
 _EXPLAINED = (
     CollectionOutcome,
     ColdStorageError,
+    InvalidDecisionError,
     LandingError,
     MigrationChangedError,
     NoWarehouseError,

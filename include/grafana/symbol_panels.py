@@ -36,7 +36,7 @@ ORDER BY name, symbol
 
 def symbol_panels() -> list[AnyPanel]:
     """The panels, in order."""
-    return [_candles(), _listing(), _base_price_events()]
+    return [_candles(), _listing(), _corporate_actions()]
 
 
 def _candles() -> AnyPanel:
@@ -92,28 +92,29 @@ WHERE {_THE_SYMBOL}
     )
 
 
-def _base_price_events() -> AnyPanel:
+def _corporate_actions() -> AnyPanel:
     query = SqlQuery(f"""
-SELECT session::text AS "Session",
-       prior_session::text AS "Prior session",
+SELECT ex_date::text AS "Ex-date",
+       replace(kind, '_', ' ') AS "Kind",
+       status AS "Status",
        prior_close AS "Prior close",
        base_price AS "Base price",
-       price_factor AS "Factor",
-       status AS "Status"
-FROM mart.base_price_event
+       applied_ratio AS "Applied",
+       share_ratio AS "New per old share",
+       evidence AS "Evidence"
+FROM mart.corporate_action
 WHERE {_THE_SYMBOL}
-ORDER BY session DESC
+ORDER BY ex_date DESC
 """)
     return (
         rows(
-            "Base-price resets",
-            "Sessions of any time whose base price (기준가) the exchange set apart from the prior close, in "
-            "won. Prices before an applied reset are multiplied by its factor; a pending one waits for "
-            "missing sessions.",
+            "Corporate actions",
+            "Corporate actions of any time. Prices in won before an applied one are multiplied by the applied ratio, "
+            "nearly always base price (기준가) over prior close; a pending one waits for missing sessions.",
             query,
             width=12,
             height=6,
         )
-        .override_by_name("Factor", [DynamicConfigValue("decimals", 6)])
+        .override_by_name("Applied", [DynamicConfigValue("decimals", 6)])
         .no_value("none")
     )

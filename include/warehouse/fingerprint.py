@@ -28,12 +28,19 @@ DERIVED_TABLES: Mapping[str, str] = {
     "market.halt": """
         SELECT symbol, lower(run.days), upper(run.days) FROM market.halt, unnest(halted) AS run (days)
     """,
-    "market.base_price_event": """
-        SELECT symbol, session, prior_session, prior_close, base_price, price_factor, status
-        FROM market.base_price_event
+    "market.corporate_action": """
+        SELECT symbol, ex_date, kind, status, prior_session, prior_close, base_price, base_ratio, share_ratio,
+               applied_ratio, applied_basis, confidence, evidence
+        FROM market.corporate_action
+    """,
+    "market.base_rounding": """
+        SELECT symbol, session, prior_session, prior_close, base_price FROM market.base_rounding
     """,
     "market.adjustment_factor": """
         SELECT symbol, first_session, last_session, price_factor, volume_factor FROM market.adjustment_factor
+    """,
+    "market.total_return_factor": """
+        SELECT symbol, first_session, last_session, price_factor FROM market.total_return_factor
     """,
 }
 

@@ -1,4 +1,4 @@
-"""Brings a database to the current schema: numbered migrations once each, then the views, comments and calendar."""
+"""Brings a database to the current schema: numbered migrations once each, then the rest anew."""
 
 from __future__ import annotations
 
@@ -90,8 +90,9 @@ def _migrations() -> Iterator[_Migration]:
 
 
 def _refresh_views(connection: psycopg.Connection) -> None:
-    for path in sorted((SQL_FOLDER / "views").glob("*.sql")):
-        _run_script(connection, path.read_text(encoding="utf-8"))
+    for folder in ("views", "functions"):
+        for path in sorted((SQL_FOLDER / folder).glob("*.sql")):
+            _run_script(connection, path.read_text(encoding="utf-8"))
 
 
 def _run_script(connection: psycopg.Connection, text: str) -> None:

@@ -31,3 +31,9 @@ def dataset_asset(dataset: str) -> Asset:
     if dataset not in dataset_names():
         raise LookupError(f"no dataset is called {dataset!r}; there are: {', '.join(dataset_names())}")
     return Asset(name=dataset, uri=f"krxw://warehouse/market/{dataset}")
+
+
+@cache
+def corporate_action_asset() -> Asset:
+    """Corporate actions and the factors that follow; an event's ``symbols`` are those whose factors changed."""
+    return Asset(name="corporate_action", uri="krxw://warehouse/market/corporate_action")

@@ -1,6 +1,6 @@
 """``dag.test()`` of DAGs, one after the other, in a process of its own; prints what became of them as JSON.
 
-    python run_dags.py '[["daily_bars", {"session": "2026-11-19"}], ["adjustments", {}]]'
+    python run_dags.py '[["daily_bars", {"session": "2026-11-19"}], ["corporate_actions", {}]]'
 
 No task is tried again: a retry would wait for its minutes here.
 """

@@ -10,7 +10,7 @@ from include.datasets.registry import datasets
 from include.settings import PROJECT_ROOT
 
 DAG_IDS = sorted(path.stem for path in (PROJECT_ROOT / "dags").glob("*.py"))
-COLLECTING = sorted(set(DAG_IDS) - {"adjustments", "backfill", "cold_storage"})
+COLLECTING = sorted(set(DAG_IDS) - {"backfill", "cold_storage", "corporate_actions"})
 HEADINGS = ("## What it does", "## When it runs", "## Alarms and what to do")
 
 
@@ -66,9 +66,9 @@ def test_every_parameter_is_typed_and_dates_are_dates(dag: dict[str, Any]) -> No
 
 def test_schedules(seen: dict[str, Any]) -> None:
     assert {dag_id: dag["schedule"] for dag_id, dag in seen["dags"].items()} == {
-        "adjustments": "PartitionedAssetTimetable",
         "backfill": "PartitionedAtRuntime",
         "cold_storage": "CronTriggerTimetable",
+        "corporate_actions": "PartitionedAssetTimetable",
         **dict.fromkeys(COLLECTING, "SessionTimetable"),
     }
 

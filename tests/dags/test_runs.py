@@ -38,7 +38,7 @@ class Story:
     spoilt: dict[str, Any]
     healed: dict[str, Any]
     closed_day: dict[str, Any]
-    adjustments: dict[str, Any]
+    corporate_actions: dict[str, Any]
     cold_storage: dict[str, Any]
     queued: list[list[str]]
     log: str
@@ -93,7 +93,7 @@ def story(
             ("daily_bars", {"session": str(NEXT)}),
             ("daily_bars", {"session": str(NEXT)}),
             ("daily_bars", {"session": str(SATURDAY)}),
-            ("adjustments", {}),
+            ("corporate_actions", {}),
             ("cold_storage", {}),
         ],
         environment,
@@ -140,12 +140,23 @@ def test_a_closed_day_is_skipped_and_announces_nothing(story: Story) -> None:
     assert story.closed_day["announced"] == []
 
 
-def test_each_announced_session_queues_adjustments_for_it(story: Story) -> None:
-    assert story.queued == [["adjustments", str(LAST_OF_FILES)], ["adjustments", str(NEXT)]]
+def test_each_announced_session_queues_corporate_actions_for_it(story: Story) -> None:
+    assert story.queued == [["corporate_actions", str(LAST_OF_FILES)], ["corporate_actions", str(NEXT)]]
 
 
-def test_adjustments_and_cold_storage_succeed(story: Story) -> None:
-    assert story.adjustments["state"] == "success", story.log
+def test_corporate_actions_are_found_reported_and_announced(
+    story: Story, market: SimulatedMarket, warehouse_dsn: str, home: Path
+) -> None:
+    assert story.corporate_actions["tasks"] == {"refresh": "success", "report_week": "success"}, story.log
+    assert story.corporate_actions["announced"] == [["corporate_action", None]]
+    found = fetch(warehouse_dsn, "SELECT symbol, ex_date FROM market.corporate_action ORDER BY ex_date, symbol")
+    true = sorted((action.ex_date, action.symbol) for action in market.actions if action.ex_date <= NEXT)
+    assert found == [(symbol, ex_date) for ex_date, symbol in true]
+    [page] = (home / "reports" / "corporate_actions").glob("*.html")
+    assert "Corporate actions" in page.read_text(encoding="utf-8")
+
+
+def test_cold_storage_succeeds(story: Story) -> None:
     assert story.cold_storage["tasks"] == {"export": "success", "verify": "success"}, story.log
 
 

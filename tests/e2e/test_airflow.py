@@ -25,7 +25,7 @@ from include.simulator.world import World
 
 KEY = "key-of-the-simulated-service"
 OFFSET = timedelta(hours=2, minutes=40)
-DAGS = ("adjustments", "backfill", "cold_storage", "daily_bars")
+DAGS = ("backfill", "cold_storage", "corporate_actions", "daily_bars")
 COMPARED = [name for name in SCHEMA.names if name not in {"name", "section"}]
 ELSEWHERE = ("KRXW_WAREHOUSE_DSN", "KRXW_MARCAP_PATH", "KRXW_LANDING_URL", "KRXW_COLD_URL")
 
@@ -119,7 +119,7 @@ def test_days_flow_from_the_exchange_into_the_warehouse(
     assert airflow.get("importErrors")["total_entries"] == 0
 
     # A past from files.
-    for dag_id in ("adjustments", "backfill", "cold_storage"):
+    for dag_id in ("backfill", "cold_storage", "corporate_actions"):
         airflow.unpause(dag_id)
     past = {"first": str(market.sessions[0]), "last": str(last_of_files), "source": "marcap"}
     airflow.wait_for_run("backfill", airflow.trigger_dag("backfill", {**past, "path": str(tmp_path)}), 240)
@@ -149,9 +149,9 @@ def test_days_flow_from_the_exchange_into_the_warehouse(
     airflow.wait_for_run("daily_bars", collect(airflow, spoilt), 120)
     assert fetch(settings, open_alarms) == []
 
-    # Each announced session has started adjustments, by the asset and for its own partition.
+    # Each announced session has started corporate_actions, by the asset and for its own partition.
     def adjusted() -> None:
-        runs = airflow.runs("adjustments")
+        runs = airflow.runs("corporate_actions")
         assert {(run["partition_key"], run["run_type"], run["state"]) for run in runs} == {
             (str(session), "asset_triggered", "success") for session in (last_of_files, today, next_one, spoilt)
         }
@@ -164,5 +164,5 @@ def test_days_flow_from_the_exchange_into_the_warehouse(
     loaded = fetch(settings, f"SELECT {columns} FROM market.daily_bar")
     published = pa.concat_tables(market.iter_blocks()).select(COMPARED)
     assert sorted(loaded) == sorted(zip(*published.to_pydict().values(), strict=True))
-    found = fetch(settings, "SELECT symbol, session FROM market.base_price_event WHERE status = 'applied'")
+    found = fetch(settings, "SELECT symbol, ex_date FROM market.corporate_action WHERE status IN ('applied', 'noted')")
     assert {(action.symbol, action.ex_date) for action in market.actions} <= set(found)

@@ -71,7 +71,8 @@ def _fill_instruments(connection: psycopg.Connection) -> None:
             [symbol, LONG_AGO[0], SESSIONS[-1], f"Made-up {symbol}", market],
         )
     connection.execute(
-        "INSERT INTO market.base_price_event VALUES (%s, %s, %s, 50000, 10000, 0.2, 'applied')",
+        "INSERT INTO market.corporate_action VALUES (%s, %s, 'split', 'applied', %s, 50000, 10000, 0.2, 5, 0.2, "
+        "'base', 0.9, 'made up', 'detection', now())",
         [SYMBOL, SESSIONS[3], SESSIONS[2]],
     )
     connection.execute(
