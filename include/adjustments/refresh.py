@@ -63,6 +63,7 @@ def refresh_adjustments(
     """
     with connect(dsn, "etl") as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('refresh adjustments'))")
+        connection.execute("SET LOCAL work_mem = '256MB'")  # all bars are sorted by issue
         fresh = _fresh_batches(connection)
         looked_at = None if everything else list(symbols) if symbols is not None else _touched(connection, fresh)
         actions: set[str] = set()

@@ -3,10 +3,14 @@
 CREATE TEMPORARY TABLE neighbour ON COMMIT DROP AS
 WITH decided AS (
     SELECT symbol, ex_date FROM market.corporate_action_decision
-), corrected AS (
+), corrected AS MATERIALIZED (
     SELECT held.symbol, held.session
-    FROM mart.daily_bar_version AS held LEFT JOIN mart.daily_bar AS bar USING (symbol, session)
-    WHERE held.superseded_at IS NOT NULL
+    FROM mart.daily_bar_version AS held
+    -- One look at the index for each: corrections are few beside the bars.
+    LEFT JOIN LATERAL (
+        SELECT * FROM mart.daily_bar AS bar WHERE (bar.symbol, bar.session) = (held.symbol, held.session) LIMIT 1
+    ) AS bar ON true
+    WHERE held.superseded_at IS NOT NULL AND (%(symbols)s::text[] IS NULL OR held.symbol = ANY (%(symbols)s))
         AND (held.open, held.close, held.base_price, held.listed_shares, held.market, held.halted)
             IS DISTINCT FROM (bar.open, bar.close, bar.base_price, bar.listed_shares, bar.market, bar.halted)
 )
@@ -44,7 +48,8 @@ WHERE bar.base_price <> bar.prior_close
 
 ANALYZE neighbour;
 
--- Where one of the two bars was corrected, each of their values makes a step for as long as both held.
+-- Where one of the two bars was corrected, each of their values makes a step for as long as both held. OFFSET 0 keeps
+-- the planner from joining all bars to these few.
 CREATE TEMPORARY TABLE share_step ON COMMIT DROP AS
 SELECT
     symbol, session, listed_shares::double precision / prior_shares AS ratio,
@@ -56,8 +61,14 @@ SELECT
     bar.symbol, bar.session, bar.listed_shares::double precision / prior.listed_shares,
     greatest(bar.known_at, prior.known_at), least(bar.superseded_at, prior.superseded_at)
 FROM neighbour
-JOIN mart.daily_bar_version AS bar ON (bar.symbol, bar.session) = (neighbour.symbol, neighbour.session)
-JOIN mart.daily_bar_version AS prior ON (prior.symbol, prior.session) = (neighbour.symbol, neighbour.prior_session)
+CROSS JOIN LATERAL (
+    SELECT * FROM mart.daily_bar_version AS held
+    WHERE (held.symbol, held.session) = (neighbour.symbol, neighbour.session) OFFSET 0
+) AS bar
+CROSS JOIN LATERAL (
+    SELECT * FROM mart.daily_bar_version AS held
+    WHERE (held.symbol, held.session) = (neighbour.symbol, neighbour.prior_session) OFFSET 0
+) AS prior
 WHERE neighbour.is_corrected AND neighbour.kind = 'STOCK'
     AND abs(bar.listed_shares - prior.listed_shares) > 0.02 * prior.listed_shares
     AND bar.known_at < coalesce(prior.superseded_at, 'infinity')

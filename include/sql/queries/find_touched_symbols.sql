@@ -19,9 +19,21 @@ WITH neighbour AS (
     UNION
     SELECT symbol FROM market.corporate_action WHERE ex_date BETWEEN %(first)s::date - 150 AND %(last)s::date + 45
     UNION
-    SELECT symbol FROM market.daily_bar_revision WHERE superseded_by = ANY (%(batches)s)
+    SELECT held.symbol
+    FROM market.daily_bar_revision AS held LEFT JOIN LATERAL (
+        SELECT * FROM market.daily_bar AS bar WHERE (bar.symbol, bar.session) = (held.symbol, held.session) LIMIT 1
+    ) AS bar ON true
+    WHERE held.superseded_by = ANY (%(batches)s)
+        AND (held.open, held.close, held.base_price, held.listed_shares, held.market, held.halted)
+            IS DISTINCT FROM (bar.open, bar.close, bar.base_price, bar.listed_shares, bar.market, bar.halted)
     UNION
-    SELECT symbol FROM market.etp_daily_bar_revision WHERE superseded_by = ANY (%(batches)s)
+    SELECT held.symbol
+    FROM market.etp_daily_bar_revision AS held LEFT JOIN LATERAL (
+        SELECT * FROM market.etp_daily_bar AS bar WHERE (bar.symbol, bar.session) = (held.symbol, held.session) LIMIT 1
+    ) AS bar ON true
+    WHERE held.superseded_by = ANY (%(batches)s)
+        AND (held.open, held.close, held.base_price, held.listed_shares, held.market, held.halted)
+            IS DISTINCT FROM (bar.open, bar.close, bar.base_price, bar.listed_shares, bar.market, bar.halted)
     UNION
     SELECT symbol FROM market.dividend WHERE batch_id = ANY (%(batches)s)
     UNION
