@@ -1,0 +1,1 @@
+"""Indicators on adjusted daily bars: declared once, computed on arrays."""

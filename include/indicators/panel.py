@@ -1,0 +1,129 @@
+"""Adjusted bars of many symbols as arrays: one symbol's sessions after another's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from include.indicators.windows import Flags, Floats
+
+PRICES = ("high", "low", "close")
+OPTIONAL = ("index_close", "foreign_net_krw", "institution_net_krw", "foreign_pct")
+VALUES = (*PRICES, "volume", *OPTIONAL)
+
+
+class PanelError(ValueError):
+    """Bars that no indicator can be computed of; the message says which."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Adjusted bars by symbol, and by session within a symbol.
+
+    The sessions of ``symbols[i]`` are the rows from ``offsets[i]`` to ``offsets[i + 1]``; all arrays but these two
+    and ``first_obv`` are as long as there are rows. Prices in won, ``volume`` in shares. A session without trading has
+    no ``high`` and ``low`` (NaN); its close is carried and its volume of no account. ``index_close`` is the close of
+    the index the symbol is measured against (points), ``foreign_net_krw`` and ``institution_net_krw`` what was bought
+    less what was sold, ``foreign_pct`` the percentage held by foreigners; each may be missing (NaN).
+
+    ``first_obv`` is for symbols of which the panel has only the later part: their on-balance volume on their first
+    traded session in the panel, as computed before. NaN says that the symbol's rows are all there ever were.
+
+    Raises:
+        PanelError: lengths disagree, the sessions of a symbol are not in order or not all different, or a close is
+            not positive, a high below the low, a volume missing or negative.
+    """
+
+    symbols: NDArray[np.object_]
+    offsets: NDArray[np.int64]
+    sessions: NDArray[np.datetime64]
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    index_close: Floats
+    foreign_net_krw: Floats
+    institution_net_krw: Floats
+    foreign_pct: Floats
+    first_obv: Floats
+
+    def __post_init__(self) -> None:
+        self._check_lengths()
+        in_order = np.diff(self.sessions) > np.timedelta64(0, "D")
+        in_order[self.offsets[1:-1] - 1] = True
+        self._refuse(np.concatenate(((False,), ~in_order)), "is not after the session before")
+        self._refuse(~((self.close > 0) & np.isfinite(self.close)), "has no positive close")
+        # A comparison with a missing price is false.
+        self._refuse(np.isnan(self.high) != np.isnan(self.low), "has only one of high and low")
+        self._refuse((self.low <= 0) | (self.high < self.low) | np.isinf(self.high), "has no range of prices")
+        self._refuse(~((self.volume >= 0) & np.isfinite(self.volume)), "has no volume")
+
+    @classmethod
+    def from_arrow(cls, bars: pa.Table) -> Panel:
+        """Of a table with ``symbol``, ``session``, and the columns of the same names as here, by symbol and session.
+
+        A column of ``OPTIONAL`` that is not there is missing on every session. ``first_obv``, where it is there, is
+        the same on every row of a symbol.
+
+        Raises:
+            PanelError: as the class; a symbol's rows do not stand together, or there are none.
+        """
+        if not bars.num_rows:
+            raise PanelError("there are no bars")
+        runs = pc.run_end_encode(bars["symbol"].combine_chunks())
+        symbols = runs.values.to_numpy(zero_copy_only=False)
+        if len(set(symbols)) < len(symbols):
+            raise PanelError("the bars are not in order of symbol: the rows of a symbol do not stand together")
+        offsets = np.concatenate(((0,), runs.run_ends.to_numpy().astype(np.int64)))
+        absent = np.full(bars.num_rows, np.nan)
+
+        def values(name: str) -> Floats:
+            if name in OPTIONAL and name not in bars.column_names:
+                return absent
+            return np.ascontiguousarray(bars[name].cast(pa.float64()).to_numpy())
+
+        first_obv = values("first_obv")[offsets[:-1]] if "first_obv" in bars.column_names else absent[: len(symbols)]
+        sessions = bars["session"].to_numpy().astype("datetime64[D]")
+        return cls(symbols, offsets, sessions, **{name: values(name) for name in VALUES}, first_obv=first_obv)
+
+    @cached_property
+    def traded(self) -> Flags:
+        """Which rows are of a session with trading."""
+        return ~np.isnan(self.high)
+
+    def blocks(self, symbols: int) -> Iterator[Panel]:
+        """The panel in panels of at most so many symbols, without copying: their results take less memory at once."""
+        for first in range(0, len(self.symbols), symbols):
+            last = min(first + symbols, len(self.symbols))
+            rows = slice(self.offsets[first], self.offsets[last])
+            yield Panel(
+                self.symbols[first:last],
+                self.offsets[first : last + 1] - self.offsets[first],
+                self.sessions[rows],
+                **{name: getattr(self, name)[rows] for name in VALUES},
+                first_obv=self.first_obv[first:last],
+            )
+
+    def _check_lengths(self) -> None:
+        rows, symbols = len(self.sessions), len(self.symbols)
+        if len(self.offsets) != symbols + 1 or self.offsets[0] != 0 or self.offsets[-1] != rows or not symbols:
+            raise PanelError(f"offsets do not divide {rows} rows among {symbols} symbols")
+        if (np.diff(self.offsets) < 1).any():
+            raise PanelError("a symbol has no rows")
+        for item in fields(self):
+            array = getattr(self, item.name)
+            expected = {"symbols": symbols, "offsets": symbols + 1, "first_obv": symbols}.get(item.name, rows)
+            if len(array) != expected:
+                raise PanelError(f"{item.name} has {len(array)} values, expected {expected}")
+
+    def _refuse(self, wrong: Flags, what: str) -> None:
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            symbol = self.symbols[np.searchsorted(self.offsets, row, side="right") - 1]
+            raise PanelError(f"{symbol} {what} on {self.sessions[row]}; {np.count_nonzero(wrong)} rows are so")
