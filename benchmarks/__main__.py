@@ -1,4 +1,7 @@
-"""``make bench``: how fast this machine loads, against ``psql \\copy``, in what memory, and how long a day takes."""
+"""``make bench``: how fast this machine loads, against ``psql \\copy``, in what memory, and how long a day takes.
+
+And what is found of corporate actions, and what reading adjusted bars costs.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,13 @@ import typer
 from rich.console import Console
 
 from benchmarks.bulk_copy import copy_seconds, dump
+from benchmarks.corporate_actions import SYMBOLS, YEARS, measure_corporate_actions, show
 from benchmarks.daily_dags import add_times, measure_daily_dags
 from benchmarks.databases import empty_warehouse, running_server
+from benchmarks.features import add_features
 from benchmarks.figures import Figures
 from benchmarks.filled_warehouse import measure_filled
+from benchmarks.indicators import add_indicators
 from benchmarks.load import LoadResult, load_in_child
 from benchmarks.market_files import MarketFiles, market_files
 from benchmarks.session_collection import add_costs, collect_in_child
@@ -38,6 +44,8 @@ def main(
     long_years: Annotated[int, typer.Option(help="Years loaded to see whether memory grows.", min=1)] = 6,
     symbols: Annotated[int, typer.Option(help="Rows of a session, about.", min=1)] = 2_700,
     repeats: Annotated[int, typer.Option(help="Loads and copies on each database; the median counts.", min=1)] = 2,
+    action_years: Annotated[int, typer.Option(help="Years in which corporate actions are looked for.", min=1)] = YEARS,
+    action_symbols: Annotated[int, typer.Option(help="Rows of their sessions, about.", min=1)] = SYMBOLS,
 ) -> None:
     """Measure loading and storage on this machine, with nothing else running."""
     began = time.monotonic()
@@ -56,14 +64,21 @@ def main(
 
         report("simulating the market")
         files = market_files(home, symbols, max(years, long_years))
+        files_of_actions = market_files(home, action_symbols, action_years)
         for engine in _engines(settings, figures):
             with running_server(engine) as server:
                 _measure(server, home, files, years, repeats, figures, report)
                 if engine.name == "postgresql":
                     _measure_long(server, home, files, long_years, figures, report)
                 _measure_session(server, home, figures, report)
+                comparison = measure_corporate_actions(server, home, files_of_actions, figures, report)
         add_times(figures, measure_daily_dags(report))
+        report("indicators of 15 years")
+        add_indicators(figures, home, symbols, years=15)
+        report("14 features")
+        add_features(figures, home)
     console.print(figures.table())
+    show(comparison, console)
     for reason in figures.not_measured:
         console.print(f"[yellow]Not measured:[/] {reason}")
     console.print(f"Kept in {figures.write(home)}; {time.monotonic() - began:.0f} s", soft_wrap=True)

@@ -49,7 +49,7 @@ _AROUND = """
 def datasets_table(connection: psycopg.Connection) -> Table:
     """Every dataset: how much of it is there, of which days, and where it came from."""
     table = Table("dataset", "rows", "sessions", "first", "last", "sources", box=None, pad_edge=False)
-    for column in table.columns:
+    for column in table.columns[:-1]:
         column.no_wrap = True
     for quantity in table.columns[1:3]:
         quantity.justify = "right"

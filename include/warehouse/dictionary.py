@@ -28,6 +28,12 @@ _RELATIONS = """
     ORDER BY array_position(%s, n.nspname::text), c.relname COLLATE "C", a.attnum
 """
 
+_FUNCTIONS = """
+    SELECT format('mart.%s(%s)', proname, pg_get_function_arguments(oid)), pg_get_function_result(oid),
+           obj_description(oid, 'pg_proc')
+    FROM pg_proc WHERE pronamespace = 'mart'::regnamespace ORDER BY proname COLLATE "C"
+"""
+
 _HEAD = """\
 # Data dictionary
 
@@ -71,10 +77,13 @@ def data_dictionary(dsn: str) -> str:
             connection.execute("SELECT nspname, obj_description(oid, 'pg_namespace') FROM pg_namespace").fetchall()
         )
         rows = connection.execute(_RELATIONS, [list(_SCHEMAS), list(_SCHEMAS)]).fetchall()
+        functions = connection.execute(_FUNCTIONS).fetchall()
     parts = [_HEAD]
     for schema, relations in groupby(_relations(rows), key=lambda relation: relation.schema):
         parts.append(f"## Schema `{schema}`\n\n{comments[schema]}.\n")
         parts += [_section(relation, by_table) for relation in relations]
+        if schema == "mart":
+            parts.append(_functions_section(functions))
     return "\n".join(parts)
 
 
@@ -105,6 +114,12 @@ def _section(relation: _Relation, by_table: Mapping[str, Dataset]) -> str:
         lines.append(f"| `{column.name}` | {column.type}{may_be_empty} | {_cell(column.meaning)} |")
     if relation.full_name in by_table:
         lines += ["", *_rules(by_table[relation.full_name])]
+    return "\n".join(lines) + "\n"
+
+
+def _functions_section(functions: list[tuple[str, str, str]]) -> str:
+    lines = ["### Functions", "", "| function | returns | meaning |", "|---|---|---|"]
+    lines += [f"| `{call}` | `{returned}` | {_cell(meaning)} |" for call, returned, meaning in functions]
     return "\n".join(lines) + "\n"
 
 

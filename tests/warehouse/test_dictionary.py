@@ -20,3 +20,16 @@ def test_every_table_and_view_has_a_section(warehouse: str) -> None:
     page = data_dictionary(warehouse)
     assert names
     assert [name for [name] in names if f" `{name}`\n" not in page] == []
+
+
+def test_every_function_for_readers_is_listed_with_its_meaning(warehouse: str) -> None:
+    with psycopg.connect(warehouse) as connection:
+        functions = connection.execute(
+            "SELECT proname, obj_description(oid, 'pg_proc') FROM pg_proc WHERE pronamespace = 'mart'::regnamespace"
+        ).fetchall()
+    page = data_dictionary(warehouse)
+    assert functions
+    for name, meaning in functions:
+        assert f"| `mart.{name}(" in page
+        assert meaning
+        assert f"| {meaning} |" in page

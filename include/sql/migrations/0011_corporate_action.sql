@@ -40,7 +40,7 @@ COMMENT ON COLUMN market.corporate_action.decided_by IS 'detection, or the opera
 COMMENT ON COLUMN market.corporate_action.known_at IS 'When all of this was known: the publication of the last bar it rests on, or the operator''s decision';
 
 CREATE TABLE market.corporate_action_revision (
-    LIKE market.corporate_action,
+    LIKE market.corporate_action INCLUDING COMMENTS,
     superseded_at  timestamptz NOT NULL,
     PRIMARY KEY (symbol, ex_date, known_at)
 );

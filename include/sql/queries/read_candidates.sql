@@ -3,7 +3,7 @@ SELECT
     bar.symbol,
     bar.session,
     bar.kind,
-    coalesce(named.name, '') AS name,
+    coalesce(called.name, '') AS name,
     bar.open, bar.close, bar.base_price, bar.listed_shares, bar.market, bar.halted, bar.known_at,
     bar.prior_session, bar.prior_open, bar.prior_close, bar.prior_base_price, bar.prior_shares, bar.prior_market,
     bar.prior_halted, bar.prior_known_at,
@@ -17,7 +17,11 @@ SELECT
 FROM notable_bar AS bar
 JOIN market.session AS calendar ON calendar.session = bar.session
 JOIN market.session AS following ON following.session = calendar.next_session
-LEFT JOIN market.instrument AS named ON named.symbol = bar.symbol
+-- Its name before, when a company that is split up or merged may take another.
+LEFT JOIN LATERAL (
+    SELECT name FROM market.instrument_observation AS seen
+    WHERE seen.symbol = bar.symbol AND seen.observed @> bar.prior_session LIMIT 1
+) AS called ON true
 LEFT JOIN LATERAL (
     SELECT listed_shares FROM mart.daily_bar AS earlier
     WHERE bar.prior_halted AND earlier.symbol = bar.symbol AND earlier.session < bar.prior_session
@@ -30,7 +34,9 @@ LEFT JOIN LATERAL (
     ORDER BY later.session LIMIT 1
 ) AS resumed ON true
 LEFT JOIN LATERAL (
-    SELECT array_agg(issue.name ORDER BY issue.symbol) AS names FROM market.instrument AS issue
+    SELECT array_agg(seen.name ORDER BY issue.symbol) AS names
+    FROM market.instrument AS issue
+    JOIN market.instrument_observation AS seen ON seen.symbol = issue.symbol AND seen.observed @> issue.first_session
     WHERE bar.prior_halted AND NOT bar.halted AND issue.first_session = bar.session AND issue.symbol <> bar.symbol
 ) AS listed ON true
 LEFT JOIN LATERAL (
