@@ -6,8 +6,8 @@ come in, records them with evidence in `market.corporate_action`, and rebuilds t
 Bars are not rewritten: `mart.adjusted_daily_bar` and `mart.total_return_daily_bar` apply the factors when they are
 read. Then it writes the page of the session's week, `reports/corporate_actions/YEAR-Wnn.html`.
 
-It publishes the asset `corporate_action`; the event's `symbols` are those whose factors changed, so that what depends
-on adjusted prices recomputes these and no others.
+It publishes the asset `corporate_action`; the event's `symbols` are those whose factors changed since the run
+before, by commands of `krxw` too, so that what depends on adjusted prices recomputes these and no others.
 
 ## When it runs
 
@@ -59,12 +59,13 @@ def corporate_actions() -> None:
 
     @task(outlets=[corporate_action_asset()])
     def refresh() -> dict[str, Any]:
-        from include.adjustments.refresh import refresh_adjustments
+        from include.adjustments.refresh import refresh_adjustments, take_readjusted_symbols
         from include.settings import load_settings
 
-        report = refresh_adjustments(load_settings().warehouse_dsn)
+        dsn = load_settings().warehouse_dsn
+        report = refresh_adjustments(dsn)
         log.info(report.summary())
-        symbols: list[JsonValue] = [*report.symbols_with_factors_changed]
+        symbols: list[JsonValue] = [*take_readjusted_symbols(dsn)]
         get_current_context()["outlet_events"][corporate_action_asset()].extra = {"symbols": symbols}
         return {
             "actions_applied": report.actions_applied,
@@ -75,10 +76,12 @@ def corporate_actions() -> None:
     @task
     def report_week() -> None:
         from include.adjustments.report import Week, write_weekly_report
+        from include.market.calendar import KST
         from include.settings import load_settings
 
         run = get_current_context()["dag_run"]
-        session = date.fromisoformat(run.partition_key[:10]) if run.partition_key else run.run_after.date()
+        today = run.run_after.astimezone(KST).date()
+        session = date.fromisoformat(run.partition_key[:10]) if run.partition_key else today
         log.info("%s", write_weekly_report(load_settings(), Week.of(session)))
 
     refresh() >> report_week()

@@ -114,6 +114,7 @@ def _candidate(row: Mapping[str, Any], known: _Known) -> Candidate:
         ),
         sessions_missing=partial(_sessions_between, known.sessions, session),
         shares_before=row["traded_shares"],
+        sessions_untraded=_sessions_between(known.sessions, session, row["traded_on"] or date.min),
         later_steps=tuple(
             dated for dated in known.steps.get(symbol, []) if session < dated.step.session <= session + _STEPS_WITHIN
         ),
@@ -138,6 +139,7 @@ def _decided_without_bars(known: _Known, seen: set[tuple[str, date]]) -> Iterato
                 priors=(),
                 sessions_missing=partial(_sessions_between, known.sessions, ex_date),
                 shares_before=None,
+                sessions_untraded=0,
                 later_steps=(),
                 resumed=None,
                 fiscal_year_end=False,

@@ -19,7 +19,7 @@ from include.market.ticks import round_up_to_tick, tick_size
 
 # The count moves a little nearly every day through conversions and options: that is not an action's doing.
 _SHARES_MOVED = 0.02
-# A base follows from a count if it is within a tick of old value / new count, or within this share of it.
+# A base follows from a count if it is within a tick of old value / new count, or within this share of the way there.
 _MECHANICAL = 0.01
 # A count that changes this much cannot leave the price where it was.
 _CONSOLIDATION = 1.45
@@ -42,7 +42,7 @@ def classify(evidence: Evidence) -> Finding | Rounding | None:
     bar, prior = evidence.bar, evidence.prior
     if prior.close <= 0 or bar.base_price <= 0:
         return None
-    if evidence.sessions_missing and not (prior.halted and evidence.sessions_missing <= _TOLERABLE_GAP):
+    if evidence.sessions_missing and not _is_told_across_gap(evidence):
         return _across_gap(evidence)
     if bar.base_price == prior.close:
         return None if evidence.is_product else _without_reset(evidence)
@@ -87,11 +87,13 @@ def _fewer_shares(evidence: Evidence, moved: float) -> Finding:
             return _found(evidence, Kind.CAPITAL_REDUCTION, moved, 0.6, f"{shares} within a long halt")
         return _found(evidence, Kind.REVERSE_SPLIT, moved, 0.85, f"{shares}, and the base follows from it")
     ratio = evidence.bar.base_price / evidence.prior.close
-    if _sounds_related(evidence) or (ratio <= 1 + _SHARES_MOVED and evidence.new_listings):
-        related = ", ".join(evidence.new_listings)
-        return _found(evidence, Kind.SPIN_OFF, moved, 0.85, f"{shares}, and {related} was listed the same session")
+    listed = f"{', '.join(evidence.new_listings)} was listed the same session"
+    if _sounds_related(evidence):
+        return _found(evidence, Kind.SPIN_OFF, moved, 0.85, f"{shares}, and {listed}")
     if ratio <= 1 + _SHARES_MOVED:
-        return _found(evidence, Kind.SPIN_OFF, moved, 0.5, f"{shares}, and the base did not rise")
+        and_listed = f", and {listed}" if evidence.new_listings else ""
+        confidence = 0.7 if evidence.new_listings else 0.5
+        return _found(evidence, Kind.SPIN_OFF, moved, confidence, f"{shares}, the base did not rise{and_listed}")
     return _found(evidence, Kind.CAPITAL_REDUCTION, moved, 0.85 if _by_auction(evidence) else 0.7, shares)
 
 
@@ -172,7 +174,8 @@ def _without_reset(evidence: Evidence) -> Finding | None:
     if max(ratio, 1 / ratio) < _CONSOLIDATION or bar.close <= 0:
         return None
     move = bar.close / bar.base_price
-    if abs(move - 1) <= _limit(bar.market, bar.session) or abs(log(move * ratio)) > log(2):
+    followed = abs(log(move * ratio)) <= log(2) and abs(log(move * ratio)) < abs(log(move))
+    if abs(move - 1) <= _limit(bar.market, bar.session) or not followed:
         return None
     return Finding(
         kind=Kind.REVERSE_SPLIT if ratio < 1 else Kind.SPLIT,
@@ -192,6 +195,15 @@ def _without_reset(evidence: Evidence) -> Finding | None:
     )
 
 
+def _is_told_across_gap(evidence: Evidence) -> bool:
+    """Whether the bars tell as much as neighbours do: a halt carried the close to a base of its own."""
+    bar, prior, missing = evidence.bar, evidence.prior, evidence.sessions_missing
+    if not prior.halted or missing > _TOLERABLE_GAP:
+        return False
+    moved = abs(log(bar.base_price / prior.close))
+    return bar.halted or moved > _LOG_MOVE_PER_SESSION * missing + _LOG_SLACK
+
+
 def _across_gap(evidence: Evidence) -> Finding | None:
     """Bars between the two are missing: only what no move of the market can explain is told."""
     bar, prior, missing = evidence.bar, evidence.prior, evidence.sessions_missing
@@ -200,7 +212,7 @@ def _across_gap(evidence: Evidence) -> Finding | None:
     gap = f"{missing} sessions are missing between {prior.session} and {bar.session}"
     ratios = [_share_ratio(evidence), *(step.ratio for step in evidence.later_steps)]
     for ratio in [] if evidence.is_product else ratios:
-        consistent = abs(moved + log(ratio)) <= min(explained, 1.0) and abs(moved + log(ratio)) < abs(moved)
+        consistent = abs(moved) > explained and abs(moved + log(ratio)) <= min(explained, 1.0)
         if max(ratio, 1 / ratio) >= _CONSOLIDATION and consistent and missing <= _TOLERABLE_GAP:
             kind = Kind.SPLIT if ratio > 1 else Kind.REVERSE_SPLIT
             text = f"{gap}; the listed count became {ratio:.4g} times what it was, and that is applied"
@@ -279,7 +291,7 @@ def _share_ratio(evidence: Evidence) -> float:
 def _following_common(evidence: Evidence, finding: Finding) -> Finding:
     """A preferred share follows its common share, whose evidence may be the better."""
     common = evidence.common
-    if common is None or common.confidence <= finding.confidence:
+    if common is None or common.confidence < finding.confidence:
         return finding
     text = f"{finding.evidence} The common share tells the kind: {common.kind}."
     return replace(finding, kind=common.kind, confidence=common.confidence, evidence=text)
@@ -291,7 +303,6 @@ def _telling_step(evidence: Evidence) -> ShareStep | None:
     for step in evidence.later_steps:
         if _follows_from(evidence, step.ratio):
             return step
-    for step in evidence.later_steps:
         waited = (step.session - evidence.bar.session).days
         if fell and not evidence.prior.halted and _is_discount(evidence, step.ratio):
             return step
@@ -307,7 +318,7 @@ def _follows_from(evidence: Evidence, share_ratio: float) -> bool:
     bar = evidence.bar
     theoretical = evidence.prior.close / share_ratio
     tick = tick_size(bar.base_price, _market(bar.market), bar.session)
-    return abs(bar.base_price - theoretical) <= max(tick, _MECHANICAL * theoretical)
+    return abs(bar.base_price - theoretical) <= max(tick, _MECHANICAL * abs(theoretical - evidence.prior.close))
 
 
 def _is_discount(evidence: Evidence, share_ratio: float) -> bool:
@@ -324,7 +335,9 @@ def _by_auction(evidence: Evidence) -> bool:
     if not prior.halted or bar.open <= 0 or bar.open != bar.base_price:
         return False
     tick = tick_size(bar.base_price, _market(bar.market), bar.session)
-    ratios = [_share_ratio(evidence), *(step.ratio for step in evidence.later_steps)]
+    times = round(max(bar.base_price / prior.close, prior.close / bar.base_price))
+    whole = times if bar.base_price < prior.close else 1 / times
+    ratios = [_share_ratio(evidence), *(step.ratio for step in evidence.later_steps), whole]
     return not any(
         abs(ratio - 1) > _SHARES_MOVED and abs(bar.base_price - prior.close / ratio) <= tick for ratio in ratios
     )

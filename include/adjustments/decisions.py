@@ -65,6 +65,9 @@ def _check(connection: psycopg.Connection, new: NewDecision) -> None:
         raise InvalidDecisionError(f"no issue {new.symbol!r} is in the daily bars")
     if connection.execute("SELECT FROM market.session WHERE session = %s", [new.ex_date]).fetchone() is None:
         raise InvalidDecisionError(f"{new.ex_date} is not a session of the exchange")
+    [[last]] = connection.execute("SELECT max(last_session) FROM market.instrument").fetchall()
+    if new.ex_date > last:
+        raise InvalidDecisionError(f"{new.ex_date} is to come: bars are loaded up to {last}")
     if new.decision in _ABOUT_A_KNOWN_ACTION:
         _require_action(connection, new)
 
@@ -73,7 +76,8 @@ def _require_action(connection: psycopg.Connection, new: NewDecision) -> None:
     ex_dates = [
         ex_date
         for (ex_date,) in connection.execute(
-            "SELECT ex_date FROM market.corporate_action WHERE symbol = %s ORDER BY ex_date", [new.symbol]
+            "SELECT ex_date FROM market.corporate_action WHERE symbol = %s AND kind <> 'code_change' ORDER BY ex_date",
+            [new.symbol],
         )
     ]
     if new.ex_date not in ex_dates:

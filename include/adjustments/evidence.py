@@ -76,7 +76,6 @@ class Evidence:
     masters tell it. ``common`` is what the company's common share did on the session.
     """
 
-    symbol: str
     name: str
     is_product: bool
     bar: Bar

@@ -11,8 +11,11 @@ from typing import TypeVar
 
 from include.adjustments.classification import classify
 from include.adjustments.evidence import Bar, Basis, Evidence, Finding, Kind, Rounding, ShareStep, Status
+from include.market.symbols import Market, is_preferred
 
 _DETECTION = "detection"
+# Fewer sessions without a trade may be want of interest, where an issue trades thinly.
+_SESSIONS_OF_A_HALT = 3
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class Candidate:
 
     ``bars`` are the versions of its bar, ``priors`` those of bars before it. ``sessions_missing`` gives the exchange's
     sessions between a prior bar and it. ``shares_before`` is the listed count of the last session traded before a
-    halt, where there was one. ``resumed`` is the session trading went on after a halt, with since when that is known.
+    halt, where there was one, ``sessions_untraded`` how many it lasted. ``resumed`` is the session trading went on
+    after a halt, with since when that is known.
     """
 
     symbol: str
@@ -62,6 +66,7 @@ class Candidate:
     priors: tuple[BarVersion, ...]
     sessions_missing: Callable[[date], int]
     shares_before: int | None
+    sessions_untraded: int
     later_steps: tuple[DatedStep, ...]
     resumed: tuple[date, datetime] | None
     fiscal_year_end: bool
@@ -105,11 +110,15 @@ def rounding_now(candidate: Candidate) -> Rounding | None:
 def _held(candidate: Candidate, common: Candidate | None, at: datetime) -> tuple[Finding, str] | None:
     known = _classified(candidate, common, at)
     found = known if isinstance(known, Finding) else None
-    decisions = [decision for decision in candidate.decisions if decision.decided_at <= at]
-    if not decisions or decisions[-1].decision == "withdraw":
-        return None if found is None else (found, _DETECTION)
-    decided = _decide(found, decisions[-1])
-    return None if decided is None else (decided, decisions[-1].decided_by)
+    held = None if found is None else (found, _DETECTION)
+    for decision in candidate.decisions:
+        if decision.decided_at > at:
+            break
+        if decision.decision == "withdraw":
+            held = None if found is None else (found, _DETECTION)
+        elif decided := _decide(None if held is None else held[0], decision):
+            held = (decided, decision.decided_by)
+    return held
 
 
 def _decide(found: Finding | None, decision: Decision) -> Finding | None:
@@ -159,9 +168,10 @@ def _evidence(candidate: Candidate, at: datetime) -> Evidence | None:
     if bar is None or not priors:
         return None
     prior = max(priors, key=lambda each: each.session)
+    if prior.halted and _is_thin(candidate, prior) and candidate.sessions_untraded < _SESSIONS_OF_A_HALT:
+        prior = replace(prior, halted=False)
     halted_since = candidate.shares_before if prior.halted else None
     return Evidence(
-        symbol=candidate.symbol,
         name=candidate.name,
         is_product=candidate.is_product,
         bar=bar,
@@ -174,6 +184,11 @@ def _evidence(candidate: Candidate, at: datetime) -> Evidence | None:
         new_listings=candidate.new_listings,
         par_ratio=candidate.par_ratio,
     )
+
+
+def _is_thin(candidate: Candidate, bar: Bar) -> bool:
+    """Whether it may pass a session without a trade and without a halt: the daily table does not tell the two apart."""
+    return bar.market == Market.KONEX.value or (not candidate.is_product and is_preferred(candidate.symbol))
 
 
 def _holds(version: BarVersion | DatedStep, at: datetime) -> bool:

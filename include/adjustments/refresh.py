@@ -15,7 +15,7 @@ from include.adjustments.evidence import Finding
 from include.adjustments.history import Candidate, HeldAction, action_history, rounding_now
 from include.warehouse.connection import SQL_QUERIES, connect
 
-ADJUSTING_DATASETS = ("daily_bar", "etp_daily_bar", "dividend")
+ADJUSTING_DATASETS = ("daily_bar", "etp_daily_bar", "dividend", "instrument")
 # What was loaded over more days than this is looked at by going through everything.
 _DAYS_LOOKED_AT = 400
 _KEYS = {
@@ -64,8 +64,13 @@ def refresh_adjustments(
     with connect(dsn, "etl") as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('refresh adjustments'))")
         connection.execute("SET LOCAL work_mem = '256MB'")  # all bars are sorted by issue
-        fresh = _fresh_batches(connection)
-        looked_at = None if everything else list(symbols) if symbols is not None else _touched(connection, fresh)
+        fresh, decisions = _fresh_batches(connection), _fresh_decisions(connection)
+        if everything:
+            looked_at = None
+        elif symbols is not None:
+            looked_at = _of_the_same_companies(connection, symbols)
+        else:
+            looked_at = _touched(connection, fresh)
         actions: set[str] = set()
         factors: set[str] = set()
         if looked_at is None or looked_at:
@@ -77,7 +82,10 @@ def refresh_adjustments(
             _replace(connection, "base_rounding", looked_at)
             factors = _refresh_factors(connection, looked_at)
         if symbols is None:
-            _mark_done(connection, fresh)
+            _mark_done(connection, fresh, decisions)
+        connection.execute(
+            "INSERT INTO ops.readjusted_symbol SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", [sorted(factors)]
+        )
         counts: dict[str, int] = dict(
             connection.execute("SELECT status, count(*) FROM market.corporate_action GROUP BY status").fetchall()
         )
@@ -87,6 +95,17 @@ def refresh_adjustments(
         actions_applied=counts.get("applied", 0),
         actions_pending=counts.get("pending", 0),
     )
+
+
+def take_readjusted_symbols(dsn: str) -> list[str]:
+    """The symbols whose factors changed since this was asked last, by whatever refreshed them, in order.
+
+    Raises:
+        WarehouseUnreachableError: the warehouse does not answer.
+    """
+    with connect(dsn, "etl") as connection:
+        rows = connection.execute("DELETE FROM ops.readjusted_symbol RETURNING symbol").fetchall()
+    return sorted(symbol for (symbol,) in rows)
 
 
 @dataclass(frozen=True)
@@ -106,6 +125,23 @@ def _fresh_batches(connection: psycopg.Connection) -> list[_Batch]:
     return [_Batch(*row) for row in rows.fetchall()]
 
 
+def _fresh_decisions(connection: psycopg.Connection) -> list[int]:
+    rows = connection.execute(
+        "SELECT decision_id FROM market.corporate_action_decision AS decision WHERE NOT EXISTS ("
+        "SELECT FROM ops.adjusted_decision AS done WHERE done.decision_id = decision.decision_id)"
+    )
+    return [decision_id for (decision_id,) in rows.fetchall()]
+
+
+def _of_the_same_companies(connection: psycopg.Connection, symbols: Sequence[str]) -> list[str]:
+    """``symbols`` and all issues of their companies: a preferred share is told by its common share."""
+    rows = connection.execute(
+        "SELECT symbol FROM market.instrument WHERE left(symbol, 5) = ANY (%s) UNION SELECT unnest(%s::text[])",
+        [[symbol[:5] for symbol in symbols], list(symbols)],
+    )
+    return sorted(symbol for (symbol,) in rows.fetchall())
+
+
 def _touched(connection: psycopg.Connection, fresh: Sequence[_Batch]) -> list[str] | None:
     """The symbols to look at; None means all."""
     first = min((batch.first for batch in fresh), default=date.max)
@@ -122,14 +158,13 @@ def _touched(connection: psycopg.Connection, fresh: Sequence[_Batch]) -> list[st
     return [symbol for (symbol,) in rows.fetchall()]
 
 
-def _mark_done(connection: psycopg.Connection, fresh: Sequence[_Batch]) -> None:
+def _mark_done(connection: psycopg.Connection, fresh: Sequence[_Batch], decisions: Sequence[int]) -> None:
     connection.execute(
         "INSERT INTO ops.adjusted_batch SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING",
         [[batch.batch_id for batch in fresh]],
     )
     connection.execute(
-        "INSERT INTO ops.adjusted_decision SELECT decision_id FROM market.corporate_action_decision "
-        "ON CONFLICT DO NOTHING"
+        "INSERT INTO ops.adjusted_decision SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING", [list(decisions)]
     )
 
 
@@ -147,13 +182,15 @@ def _stage_findings(connection: psycopg.Connection, candidates: Sequence[Candida
     by_place = {(candidate.symbol, candidate.ex_date): candidate for candidate in candidates}
     for candidate in candidates:
         common = by_place.get((candidate.symbol[:5] + "0", candidate.ex_date))
-        for action in action_history(candidate, None if common is candidate else common):
+        actions = action_history(candidate, None if common is candidate else common)
+        for action in actions:
             row = _row(candidate, action)
             if action.superseded_at is None:
                 held.append(row)
             else:
                 replaced.append((*row, action.superseded_at))
-        if rounding := rounding_now(candidate):
+        is_held = bool(actions) and actions[-1].superseded_at is None
+        if not is_held and (rounding := rounding_now(candidate)):
             place = (candidate.symbol, candidate.ex_date)
             roundings.append((*place, rounding.prior_session, rounding.prior_close, rounding.base_price))
     _copy(connection, "found_corporate_action", _ACTION_COLUMNS, held)

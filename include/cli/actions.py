@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +13,7 @@ from include.adjustments.decisions import NewDecision, decide
 from include.adjustments.evidence import Kind, Status
 from include.adjustments.report import Week, write_weekly_report
 from include.cli.terminal import console, day, plain_errors
+from include.market.calendar import KST
 from include.settings import load_settings
 from include.warehouse.connection import connect
 
@@ -138,7 +139,7 @@ def withdraw(symbol: _Symbol, ex_date: _ExDate, reason: _Reason, by: _By = None)
 def report(week: Annotated[str, typer.Option(help="ISO week, as 2024-W02; by default this one.")] = "") -> None:
     """Write the page of what was found in a week."""
     try:
-        asked = Week.named(week) if week else Week.of(date.today())  # noqa: DTZ011
+        asked = Week.named(week) if week else Week.of(datetime.now(KST).date())
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--week") from error
     with plain_errors():

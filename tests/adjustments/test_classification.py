@@ -40,7 +40,6 @@ def evidence(
     )
     bar = Bar(days[1], opened, close, base, shares[1], markets[1], halted)
     given: dict[str, object] = {
-        "symbol": "123450",
         "name": "시험전자",
         "is_product": False,
         "sessions_missing": 0,
@@ -216,6 +215,17 @@ def test_a_kind_is_told_by_its_evidence(kind: Kind, of: dict[str, object]) -> No
     assert finding.applied_ratio == finding.base_ratio == of["base"] / of["prior_close"]  # type: ignore[operator]
 
 
+def test_a_conversion_after_a_rights_issue_makes_it_no_bonus_issue() -> None:
+    steps = (*later(30, 1.2), *later(60, 1.05))
+    assert found(evidence(prior_close=10_000, base=9_550, later_steps=steps)).kind is Kind.RIGHTS_ISSUE
+
+
+def test_a_split_that_opens_at_its_base_is_no_auction() -> None:
+    of = {"days": (date(2021, 4, 14), date(2021, 4, 15)), "markets": ("KOSPI", "KOSPI")}
+    split = found(evidence(prior_close=558_000, base=112_000, opened=112_000, prior_halted=True, **of))
+    assert split.kind is Kind.SPLIT
+
+
 def test_an_auction_base_is_told_as_such() -> None:
     finding = found(evidence(prior_close=3_150, base=3_600, opened=3_600, prior_halted=True))
     assert "auction" in finding.evidence
@@ -225,7 +235,7 @@ def test_a_preferred_share_follows_its_common_share() -> None:
     common = found(evidence(prior_close=10_000, base=9_000, later_steps=later(20, 1.25)))
     alone = evidence(prior_close=5_000, base=4_500)
     assert common.kind is Kind.RIGHTS_ISSUE
-    told = found(replace(alone, symbol="123455", common=common))
+    told = found(replace(alone, common=common))
     assert (told.kind, told.confidence) == (Kind.RIGHTS_ISSUE, common.confidence)
     assert told.applied_ratio == found(alone).applied_ratio
 
@@ -243,6 +253,8 @@ def test_shares_exchanged_without_a_reset_are_applied_by_their_ratio(shares: tup
     [
         # New shares without a reset, the price within its limits: a private placement, a conversion.
         {"prior_close": 1_000, "base": 1_000, "close": 1_100, "shares": (1_000_000, 2_000_000)},
+        # New shares, and a price that rose beyond its limit: liquidation trading.
+        {"prior_close": 1_000, "base": 1_000, "close": 1_350, "shares": (1_000_000, 1_600_000)},
         # Liquidation trading: far beyond the limit, the count as before.
         {"prior_close": 1_000, "base": 1_000, "close": 200},
         # Nothing at all.
@@ -300,6 +312,18 @@ def test_shares_that_explain_it_are_applied() -> None:
 def test_a_halt_carries_the_close_over_missing_sessions() -> None:
     finding = found(evidence(prior_close=1_000, base=5_000, sessions_missing=2, prior_halted=True))
     assert (finding.status, finding.applied_ratio) == (Status.APPLIED, 5.0)
+    finding = found(evidence(prior_close=1_000, base=1_100, sessions_missing=2, prior_halted=True, halted=True))
+    assert (finding.status, finding.applied_ratio) == (Status.APPLIED, 1.1)
+
+
+@pytest.mark.parametrize("base", [970, 1_030, 1_250])
+def test_it_may_have_traded_while_sessions_are_missing(base: int) -> None:
+    assert classify(evidence(prior_close=1_000, base=base, sessions_missing=1, prior_halted=True)) is None
+
+
+def test_shares_listed_later_explain_no_move_the_market_can_have_made() -> None:
+    of = evidence(prior_close=1_000, base=750, sessions_missing=1, later_steps=later(100, 1.5))
+    assert classify(of) is None
 
 
 def test_years_without_bars_tell_nothing() -> None:

@@ -14,7 +14,9 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from include.adjustments.refresh import refresh_adjustments
+from include.adjustments.decisions import NewDecision, decide
+from include.adjustments.evidence import Kind
+from include.adjustments.refresh import refresh_adjustments, take_readjusted_symbols
 from include.pipeline.backfill import backfill
 from include.settings import Settings
 from include.simulator.exchange.market import SimulatedMarket
@@ -248,6 +250,64 @@ def test_an_action_rebuilds_only_its_company(warehouse: str, rows: pa.Table, mar
     assert set(changed) == with_actions
     after = dict(fetch(warehouse, versions))
     assert {key[:6] for key in after if before.get(key) != after[key]} == with_actions
+
+
+def test_day_by_day_finds_what_going_through_everything_finds(warehouse: str) -> None:
+    """Shares exchanged early in a halt and a base never reset: nothing of it shows on the session trading goes on."""
+    days = sessions_from(date(2024, 3, 4), 9)
+    for place, day in enumerate(days):
+        shares = 5_000_000 if place < 4 else 1_000_000
+        closes = [1_000] * 7 + [5_100, 5_000]
+        rows = [
+            bar("123450", day, closes[place], base=closes[max(place - 1, 0)], shares=shares, halted=2 <= place < 7),
+            bar("900010", day, 10_000 + place, base=10_000 + max(place - 1, 0)),
+        ]
+        load_bars(warehouse, table(rows))
+        refresh_adjustments(warehouse)
+    step_by_step = _derived(warehouse)
+    [[kind, ex_date, basis, ratio]] = fetch(
+        warehouse, "SELECT kind, ex_date, applied_basis, applied_ratio FROM market.corporate_action"
+    )
+    assert (kind, ex_date, basis, ratio) == ("reverse_split", days[7], "shares", 5.0)
+    refresh_adjustments(warehouse, everything=True)
+    assert _derived(warehouse) == step_by_step
+
+
+def test_decisions_apply_to_what_the_ones_before_made(warehouse: str) -> None:
+    days = sessions_from(date(2024, 3, 4), 3)
+    load_bars(warehouse, table([bar("123450", day, 10_000) for day in days]))
+    steps = [
+        (NewDecision("123450", days[1], "add", "the filing", Kind.SPLIT, 0.5), ("split", 0.5)),
+        (NewDecision("123450", days[1], "confirm", "looked it up"), ("split", 0.5)),
+        (NewDecision("123450", days[1], "correct", "another ratio", None, 0.4), ("split", 0.4)),
+        (NewDecision("123450", days[1], "correct", "another kind", Kind.BONUS_ISSUE), ("bonus_issue", 0.4)),
+        (NewDecision("123450", days[1], "dismiss", "never mind"), ("bonus_issue", 1.0)),
+    ]
+    for decision, held in steps:
+        decide(warehouse, decision)
+        assert fetch(warehouse, "SELECT kind, applied_ratio FROM market.corporate_action") == [held]
+    decide(warehouse, NewDecision("123450", days[1], "withdraw", "nothing was found"))
+    assert fetch(warehouse, "SELECT count(*) FROM market.corporate_action") == [(0,)]
+    assert take_readjusted_symbols(warehouse) == ["123450"]
+    assert take_readjusted_symbols(warehouse) == []
+    with psycopg.connect(warehouse) as connection, pytest.raises(psycopg.errors.RaiseException, match="enter another"):
+        connection.execute("DELETE FROM market.corporate_action_decision")
+
+
+def test_an_action_to_come_changes_nothing_yet(warehouse: str) -> None:
+    days = sessions_from(date(2024, 3, 4), 3)
+    load_bars(warehouse, table([bar("123450", day, 10_000) for day in days[:2]]))
+    with psycopg.connect(warehouse) as connection:
+        connection.execute(
+            "INSERT INTO market.corporate_action_decision (symbol, ex_date, decision, kind, applied_ratio, reason) "
+            "VALUES ('123450', %s, 'add', 'split', 0.02, 'announced')",
+            [days[2]],
+        )
+    refresh_adjustments(warehouse)
+    assert fetch(warehouse, "SELECT count(*) FROM market.adjustment_factor") == [(0,)]
+    load_bars(warehouse, table([bar("123450", days[2], 200, base=200)]))
+    refresh_adjustments(warehouse)
+    assert fetch(warehouse, "SELECT price_factor FROM market.adjustment_factor") == [(0.02,)]
 
 
 # --- gaps, roundings, volume

@@ -78,7 +78,7 @@ def test_an_operator_reads_decides_and_takes_it_back(krxw: Run, dsn: str, tmp_pa
 
     steps = [
         (("correct", SPLIT, EX_DATE, "--ratio", "0.4", "--kind", "split", "--reason", "the filing"), 0.4),
-        (("confirm", SPLIT, EX_DATE, "--reason", "after all", "--by", "kim"), 0.5),
+        (("confirm", SPLIT, EX_DATE, "--reason", "after all", "--by", "kim"), 0.4),
         (("dismiss", SPLIT, EX_DATE, "--reason", "a mistake"), 1.0),
         (("withdraw", SPLIT, EX_DATE, "--reason", "no mistake"), 0.5),
         (("add", SPLIT, ORDINARY, "--kind", "rights_issue", "--ratio", "0.9", "--reason", "no reset"), 0.45),
@@ -107,6 +107,7 @@ def test_an_operator_reads_decides_and_takes_it_back(krxw: Run, dsn: str, tmp_pa
     [
         (("confirm", "999999", EX_DATE, "--reason", "r"), "no issue '999999' is in the daily bars"),
         (("confirm", "5930", EX_DATE, "--reason", "r"), "no issue '5930' is in the daily bars"),
+        (("add", OTHER, "2024-05-02", "--kind", "split", "--ratio", "0.5", "--reason", "r"), "is to come"),
         (("add", OTHER, "2024-03-09", "--kind", "split", "--ratio", "0.5", "--reason", "r"), "is not a session"),
         (("confirm", OTHER, ORDINARY, "--reason", "r"), f"there are: {EX_DATE}"),
         (("dismiss", OTHER, ORDINARY, "--reason", "r"), "One that was not found can be added"),

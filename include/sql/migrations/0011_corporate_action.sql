@@ -74,6 +74,16 @@ COMMENT ON COLUMN market.corporate_action_decision.reason IS 'Why, in words';
 COMMENT ON COLUMN market.corporate_action_decision.decided_by IS 'Who: the login, unless given';
 COMMENT ON COLUMN market.corporate_action_decision.decided_at IS 'When';
 
+CREATE FUNCTION ops.refuse_change() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of %.% are kept as they are: enter another one', TG_TABLE_SCHEMA, TG_TABLE_NAME;
+END
+$$;
+COMMENT ON FUNCTION ops.refuse_change IS 'Trigger of tables that only grow';
+CREATE TRIGGER only_grows BEFORE UPDATE OR DELETE ON market.corporate_action_decision
+    FOR EACH ROW EXECUTE FUNCTION ops.refuse_change();
+
 CREATE TABLE market.base_rounding (
     symbol         text NOT NULL,
     session        date NOT NULL,
@@ -104,6 +114,10 @@ COMMENT ON COLUMN ops.adjusted_batch.batch_id IS 'Batch of the ledger';
 CREATE TABLE ops.adjusted_decision (decision_id bigint PRIMARY KEY);
 COMMENT ON TABLE ops.adjusted_decision IS 'Operators'' decisions the corporate actions rest on';
 COMMENT ON COLUMN ops.adjusted_decision.decision_id IS 'Decision';
+
+CREATE TABLE ops.readjusted_symbol (symbol text PRIMARY KEY);
+COMMENT ON TABLE ops.readjusted_symbol IS 'Issues whose factors changed and were not announced yet: DAG corporate_actions names them in its asset event';
+COMMENT ON COLUMN ops.readjusted_symbol.symbol IS 'Exchange short code';
 
 -- Multiplied one after the other in the order given, so that a factor is the same to the last bit wherever computed.
 CREATE AGGREGATE mart.product(double precision) (SFUNC = float8mul, STYPE = double precision, INITCOND = '1');

@@ -1,4 +1,4 @@
--- What became known of corporate actions from %(first)s to %(last)s, days in Seoul, in order of symbol and time.
+-- What became known of corporate actions from %(first)s to %(last)s, days in Seoul, in order of ex-date, symbol and time.
 SELECT
     held.symbol, issue.name, held.ex_date, held.kind, held.status, held.base_ratio, held.share_ratio,
     held.applied_ratio, held.confidence, held.evidence, held.decided_by, held.known_at,

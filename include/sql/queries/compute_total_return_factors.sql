@@ -2,8 +2,11 @@
 -- found_total_return_factor: 1 - dividend / close for a stock, base / close for a distribution of an ETF or ETN.
 WITH scale_change AS (
     SELECT symbol, ex_date AS session, applied_ratio AS ratio
-    FROM market.corporate_action
+    FROM market.corporate_action AS action
     WHERE status = 'applied' AND (%(symbols)s::text[] IS NULL OR symbol = ANY (%(symbols)s))
+        -- One to come, which an operator may have added, changes nothing yet.
+        AND ex_date <= coalesce(
+            (SELECT last_session FROM market.instrument AS issue WHERE issue.symbol = action.symbol), 'infinity')
 ), payout AS (
     SELECT symbol, ex_date AS session, base_ratio AS ratio
     FROM market.corporate_action

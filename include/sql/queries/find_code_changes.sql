@@ -8,7 +8,7 @@ SELECT
     bar.symbol, bar.session, 'code_change', 'noted', prior.session, prior.close, bar.base_price, 1, 1, 1, 'none', 0.9,
     format('%%s went on as %%s with the same %%s shares, from a base of its last close.',
         earlier.symbol, bar.symbol, bar.listed_shares),
-    'detection', bar.known_at
+    'detection', greatest(bar.known_at, prior.known_at)
 FROM market.instrument AS later
 JOIN market.session AS calendar ON calendar.next_session = later.first_session
 JOIN market.instrument AS earlier ON earlier.last_session = calendar.session

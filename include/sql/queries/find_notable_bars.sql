@@ -80,5 +80,5 @@ SELECT *
 FROM neighbour
 WHERE is_notable OR is_corrected OR (is_far AND EXISTS (
     SELECT FROM share_step AS step
-    WHERE step.symbol = neighbour.symbol AND step.session BETWEEN neighbour.session - 60 AND neighbour.session
+    WHERE step.symbol = neighbour.symbol AND step.session BETWEEN neighbour.session - 400 AND neighbour.session
         AND (step.ratio > 1.4 OR step.ratio < 0.7)))

@@ -15,9 +15,10 @@ WITH neighbour AS (
     WHERE session >= %(first)s AND (
         base_price <> prior_close
         OR (kind = 'STOCK' AND abs(listed_shares - prior_shares) > 0.02 * prior_shares)
+        OR (kind = 'STOCK' AND abs(close - base_price) > 0.15 * base_price)
         OR prior_session IS NULL)
     UNION
-    SELECT symbol FROM market.corporate_action WHERE ex_date BETWEEN %(first)s::date - 150 AND %(last)s::date + 45
+    SELECT symbol FROM market.corporate_action WHERE ex_date BETWEEN %(first)s::date - 150 AND %(last)s::date + 400
     UNION
     SELECT held.symbol
     FROM market.daily_bar_revision AS held LEFT JOIN LATERAL (
@@ -37,7 +38,7 @@ WITH neighbour AS (
     UNION
     SELECT symbol FROM market.dividend WHERE batch_id = ANY (%(batches)s)
     UNION
-    SELECT symbol FROM market.dividend WHERE session BETWEEN %(first)s AND %(last)s
+    SELECT symbol FROM market.dividend WHERE session BETWEEN %(first)s::date - 45 AND %(last)s::date + 45
     UNION
     SELECT symbol FROM market.dividend_revision WHERE superseded_by = ANY (%(batches)s)
     UNION

@@ -8,6 +8,7 @@ SELECT
     bar.prior_session, bar.prior_open, bar.prior_close, bar.prior_base_price, bar.prior_shares, bar.prior_market,
     bar.prior_halted, bar.prior_known_at,
     traded.listed_shares AS traded_shares,
+    traded.session AS traded_on,
     CASE WHEN bar.halted THEN resumed.session ELSE bar.session END AS resumed_on,
     CASE WHEN bar.halted THEN resumed.known_at ELSE bar.known_at END AS resumed_known_at,
     extract(month FROM bar.session) = 12
@@ -23,7 +24,7 @@ LEFT JOIN LATERAL (
     WHERE seen.symbol = bar.symbol AND seen.observed @> bar.prior_session LIMIT 1
 ) AS called ON true
 LEFT JOIN LATERAL (
-    SELECT listed_shares FROM mart.daily_bar AS earlier
+    SELECT session, listed_shares FROM mart.daily_bar AS earlier
     WHERE bar.prior_halted AND earlier.symbol = bar.symbol AND earlier.session < bar.prior_session
         AND earlier.session > bar.session - 400 AND NOT earlier.halted
     ORDER BY earlier.session DESC LIMIT 1
@@ -38,18 +39,20 @@ LEFT JOIN LATERAL (
     FROM market.instrument AS issue
     JOIN market.instrument_observation AS seen ON seen.symbol = issue.symbol AND seen.observed @> issue.first_session
     WHERE bar.prior_halted AND NOT bar.halted AND issue.first_session = bar.session AND issue.symbol <> bar.symbol
+        AND seen.name NOT LIKE '%스팩%'
+        AND EXISTS (
+            SELECT FROM market.daily_bar AS first_bar
+            WHERE (first_bar.symbol, first_bar.session) = (issue.symbol, issue.first_session))
 ) AS listed ON true
 LEFT JOIN LATERAL (
     SELECT par_value FROM market.listed_instrument AS master
     WHERE bar.prior_halted AND master.symbol = bar.symbol AND master.session < bar.session
-        AND master.session > bar.session - 60
+        AND master.session > bar.session - 60 AND master.par_value IS NOT NULL
     ORDER BY master.session DESC LIMIT 1
 ) AS par_before ON true
 LEFT JOIN LATERAL (
     SELECT par_value FROM market.listed_instrument AS master
-    WHERE bar.prior_halted AND master.symbol = bar.symbol AND master.session >= bar.session
-        AND master.session < bar.session + 30
-    ORDER BY master.session LIMIT 1
+    WHERE bar.prior_halted AND master.symbol = bar.symbol AND master.session = bar.session
 ) AS par_after ON true
 WHERE bar.prior_session IS NOT NULL
 ORDER BY bar.symbol COLLATE "C", bar.session
