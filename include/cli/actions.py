@@ -20,7 +20,7 @@ from include.warehouse.connection import connect
 actions = typer.Typer(help="Corporate actions: what was found, and what you decide about it.", no_args_is_help=True)
 
 _LISTED = """
-    SELECT symbol, name, ex_date, kind, status, base_ratio, share_ratio, applied_ratio, confidence, decided_by
+    SELECT symbol, name, ex_date, kind, status, applied_ratio, confidence
     FROM mart.corporate_action
     WHERE (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
         AND (%(first)s::date IS NULL OR ex_date >= %(first)s)
@@ -54,24 +54,14 @@ def list_actions(
     with plain_errors():
         rows = _read(_LISTED, {"symbol": symbol, "first": first, "last": last, "status": status})
     table = Table(box=None, pad_edge=False)
-    for heading in ("symbol", "name", "ex-date", "kind", "status"):
+    for heading in ("symbol", "ex-date", "kind", "status"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("base ratio", "new per old", "applied", "sure"):
+    for heading in ("applied", "sure"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("decided by")
+    table.add_column("name", no_wrap=True, max_width=16)
     for row in rows:
-        table.add_row(
-            row["symbol"],
-            row["name"],
-            str(row["ex_date"]),
-            row["kind"],
-            row["status"],
-            "" if row["base_ratio"] is None else f"{row['base_ratio']:.6f}",
-            "" if row["share_ratio"] is None else f"{row['share_ratio']:.4g}",
-            f"{row['applied_ratio']:.6f}",
-            f"{row['confidence']:.0%}",
-            row["decided_by"],
-        )
+        ratio, sure = f"{row['applied_ratio']:.6f}", f"{row['confidence']:.0%}"
+        table.add_row(row["symbol"], str(row["ex_date"]), row["kind"], row["status"], ratio, sure, row["name"])
     console.print(table)
     console.print(f"{len(rows):,} corporate actions")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import pytest
 from include.adjustments.decisions import NewDecision, decide
 from include.adjustments.evidence import Kind
 from include.adjustments.refresh import refresh_adjustments, take_readjusted_symbols
+from include.crawlers.krx_portal.bars import issue_history
+from include.crawlers.source import RawBody
 from include.pipeline.backfill import backfill
 from include.settings import Settings
 from include.simulator.exchange.market import SimulatedMarket
@@ -145,6 +148,35 @@ def test_factors_are_navers_steps(recorded: str, samples: Path) -> None:
             steps[symbol] = (scale_before / scale_after) / ratio - 1
     assert len(steps) == 20
     assert {symbol for symbol, difference in steps.items() if abs(difference) > 0.005} == {"33637L"}
+
+
+@pytest.mark.samples
+def test_samsungs_split_from_the_portals_own_answer(warehouse: str, samples: Path) -> None:
+    folder = samples / "krx_portal"
+    asked = {"isuCd": "KR7005930003", "strtDd": "20180427", "endDd": "20180504", "adjStkPrc": "1"}
+    entries = json.loads((folder / "INDEX.json").read_text(encoding="utf-8"))
+    [entry] = [entry for entry in entries if asked.items() <= entry["form"].items()]
+    body = RawBody((folder / entry["file"]).read_bytes(), entry["form"], datetime(2026, 1, 25, tzinfo=UTC), ".json")
+    rows = [
+        bar(
+            "005930",
+            row["session"],
+            row["close"],
+            base=row["base_price"],
+            opened=row["open"],
+            shares=row["listed_shares"],
+            halted=row["halted"],
+            market="KOSPI",
+            name="삼성전자",
+        )
+        for row in issue_history(body).to_pylist()
+    ]
+    load_bars(warehouse, table(rows))
+    refresh_adjustments(warehouse)
+    assert fetch(warehouse, "SELECT ex_date, kind, applied_ratio FROM market.corporate_action") == [
+        (date(2018, 5, 4), "split", 53_000 / 2_650_000)
+    ]
+    assert fetch(warehouse, "SELECT close FROM mart.adjusted_daily_bar WHERE session = '2018-04-27'") == [(53_000.0,)]
 
 
 def test_recorded_rows_read_back_as_published(recorded: str, samples: Path) -> None:
