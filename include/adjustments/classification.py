@@ -196,7 +196,7 @@ def _without_reset(evidence: Evidence) -> Finding | None:
 
 
 def _is_told_across_gap(evidence: Evidence) -> bool:
-    """Whether the bars tell as much as neighbours do: a halt carried the close to a base of its own."""
+    """Whether the bars tell as much as neighbours do: a halt carried the close, and no trading explains the base."""
     bar, prior, missing = evidence.bar, evidence.prior, evidence.sessions_missing
     if not prior.halted or missing > _TOLERABLE_GAP:
         return False

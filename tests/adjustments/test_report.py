@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from bs4 import BeautifulSoup, Tag
 from include.adjustments.decisions import NewDecision, decide
 from include.adjustments.refresh import refresh_adjustments
 from include.adjustments.report import Week, write_weekly_report
+from include.market.calendar import KST
 from include.settings import Settings
 from tests.adjustments.loading import bar, load_bars, sessions_from, table
 
 FIRST = date(2024, 3, 4)
 SESSIONS = sessions_from(FIRST, 15)
-FOUND_IN, TOLD_IN, DECIDED_IN = Week(2024, 10), Week(2024, 12), Week.of(date.today())  # noqa: DTZ011
+FOUND_IN, TOLD_IN, DECIDED_IN = Week(2024, 10), Week(2024, 12), Week.of(datetime.now(KST).date())
 BONUS, GAP = "100010", "200020"
 NAME = '<i>A&B</i> "시험"'
 
