@@ -1,0 +1,1 @@
+"""Backtests: what followed each strategy's signals, over all history."""

@@ -1,0 +1,1 @@
+"""Screens: conditions over indicators, fundamentals and flows, kept as data."""

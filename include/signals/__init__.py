@@ -1,0 +1,1 @@
+"""Signals: strategies over indicators, declared once, and what they say of each session."""
