@@ -6,6 +6,9 @@ days of early 2022 and 2024 every close of a regular order lies on its table. Th
 every earlier session; its validity before 2010-10 has not been checked.
 
 A tick depends on the price it is asked for: a table's band includes its lower end and excludes its upper.
+
+ETFs and ETNs have a table of their own: 5 won, and 1 won below 2,000 since December 2023 (announced 2023-10-05 for
+2023-12-18 by Mediapen, for 12-08 by Etoday: the later date is used, on whose grid prices are on either).
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from numpy.typing import NDArray
 from include.market.symbols import Market
 
 UNIFIED_TABLE_FROM = date(2023, 1, 25)
+ETP_TABLE_FROM = date(2023, 12, 18)
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,16 @@ class TickTable:
     bounds: tuple[int, ...]
     ticks: tuple[int, ...]
 
+    def tick(self, price: int) -> int:
+        """The tick at ``price`` won, which is not negative."""
+        return self.ticks[bisect_right(self.bounds, price)]
+
 
 _UNIFIED = TickTable((2_000, 5_000, 20_000, 50_000, 200_000, 500_000), (1, 5, 10, 50, 100, 500, 1_000))
 _OLD_KOSPI = TickTable((1_000, 5_000, 10_000, 50_000, 100_000, 500_000), (1, 5, 10, 50, 100, 500, 1_000))
 _OLD_KOSDAQ = TickTable((1_000, 5_000, 10_000, 50_000), (1, 5, 10, 50, 100))
+_ETP = TickTable((2_000,), (1, 5))
+_OLD_ETP = TickTable((), (5,))
 
 
 def tick_table(market: Market, session: date) -> TickTable:
@@ -40,6 +50,11 @@ def tick_table(market: Market, session: date) -> TickTable:
     if session >= UNIFIED_TABLE_FROM:
         return _UNIFIED
     return _OLD_KOSPI if market is Market.KOSPI else _OLD_KOSDAQ
+
+
+def etp_tick_table(session: date) -> TickTable:
+    """The table in force for ETFs and ETNs on ``session``."""
+    return _ETP if session >= ETP_TABLE_FROM else _OLD_ETP
 
 
 def tick_size(price: int, market: Market, session: date) -> int:
@@ -50,8 +65,7 @@ def tick_size(price: int, market: Market, session: date) -> int:
     """
     if price < 0:
         raise ValueError(f"expected a price of at least 0 won, got {price}")
-    table = tick_table(market, session)
-    return table.ticks[bisect_right(table.bounds, price)]
+    return tick_table(market, session).tick(price)
 
 
 def round_down_to_tick(price: int, market: Market, session: date) -> int:
