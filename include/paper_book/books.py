@@ -1,0 +1,145 @@
+"""The paper books there are: what each follows, by which rules, and how far it has got."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from include.signals.catalogue import CATALOGUE, UnknownStrategyError, strategy_named
+from include.trading.rules import InvalidRulesError, Rules
+from include.trading.state import State
+from include.warehouse.connection import connect
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+class PaperBookError(Exception):
+    """What is asked of a paper book cannot be done; the message says why."""
+
+
+class InvalidBookError(PaperBookError):
+    """A book that cannot be, or cannot do what is asked."""
+
+
+class UnknownBookError(PaperBookError):
+    """There is no book of that name."""
+
+
+@dataclass(frozen=True)
+class Book:
+    """A paper book.
+
+    ``strategies`` whose signals it follows: None means all. ``first_session`` is where it starts: None means the latest
+    at its first run. ``state`` is None until then.
+    """
+
+    name: str
+    title: str
+    capital_krw: int
+    rules: Rules
+    strategies: tuple[str, ...] | None
+    high_priority_only: bool
+    first_session: date | None
+    state: State | None
+
+    @property
+    def follows_flows(self) -> bool:
+        """Whether it follows a strategy that looks at investor flows, which are published after the bars."""
+        return any(
+            strategy.of_flows for strategy in CATALOGUE if self.strategies is None or strategy.name in self.strategies
+        )
+
+
+@dataclass(frozen=True)
+class NewBook:
+    """A book to be opened; ``rules`` are those that differ from the defaults, by name."""
+
+    name: str
+    title: str
+    capital_krw: int
+    strategies: tuple[str, ...] | None = None
+    high_priority_only: bool = False
+    rules: Mapping[str, Any] | None = None
+    first_session: date | None = None
+
+
+def add_book(dsn: str, new: NewBook) -> None:
+    """Open a book; it starts at the next run.
+
+    Raises:
+        InvalidBookError: the name is taken or none, the capital not positive, a rule or a strategy unknown or wrong.
+        WarehouseUnreachableError: the warehouse does not answer.
+    """
+    if not _NAME.fullmatch(new.name):
+        raise InvalidBookError(f"{new.name!r} is no name of a book: expected lower-case letters, digits and _")
+    if not new.title.strip():
+        raise InvalidBookError("a book needs a title")
+    if new.capital_krw <= 0:
+        raise InvalidBookError(f"the capital is positive, got {new.capital_krw:,} won")
+    if new.strategies is not None and not new.strategies:
+        raise InvalidBookError("a book follows at least one strategy")
+    try:
+        Rules.from_dict(new.rules or {})
+        for strategy in new.strategies or ():
+            strategy_named(strategy)
+    except (InvalidRulesError, UnknownStrategyError) as error:
+        raise InvalidBookError(str(error)) from error
+    with connect(dsn, "etl") as connection:
+        added = connection.execute(
+            "INSERT INTO derived.paper_book "
+            "(book, title, capital_krw, rules, strategies, high_priority_only, first_session) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [
+                new.name,
+                new.title,
+                new.capital_krw,
+                Jsonb(dict(new.rules or {})),
+                None if new.strategies is None else list(new.strategies),
+                new.high_priority_only,
+                new.first_session,
+            ],
+        )
+        if not added.rowcount:
+            raise InvalidBookError(f"there is a book {new.name!r} already; a book keeps what it did")
+
+
+def read_books(connection: psycopg.Connection, names: Sequence[str] | None = None) -> list[Book]:
+    """The books of these names, or all, in order of name.
+
+    Raises:
+        UnknownBookError: there is none of a name asked for.
+        InvalidBookError: a row's rules are none.
+    """
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            "SELECT * FROM derived.paper_book WHERE %(names)s::text[] IS NULL OR book = ANY (%(names)s) ORDER BY book",
+            {"names": None if names is None else list(names)},
+        ).fetchall()
+    if missing := sorted(set(names or ()) - {row["book"] for row in rows}):
+        known = [book for (book,) in connection.execute("SELECT book FROM derived.paper_book ORDER BY book")]
+        raise UnknownBookError(f"there is no book {missing[0]!r}; there are: {', '.join(known)}")
+    return [_book(row) for row in rows]
+
+
+def _book(row: Mapping[str, Any]) -> Book:
+    try:
+        rules = Rules.from_dict(row["rules"])
+    except InvalidRulesError as error:
+        raise InvalidBookError(f"book {row['book']!r}: {error}") from error
+    return Book(
+        name=row["book"],
+        title=row["title"],
+        capital_krw=row["capital_krw"],
+        rules=rules,
+        strategies=None if row["strategies"] is None else tuple(row["strategies"]),
+        high_priority_only=row["high_priority_only"],
+        first_session=row["first_session"],
+        state=None if row["state"] is None else State.from_dict(row["state"]),
+    )
