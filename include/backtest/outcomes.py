@@ -1,0 +1,143 @@
+"""What followed signals: bought (or sold) at the next session's open, and looked at so many sessions later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from include.backtest.market_bars import Flags, Floats, MarketBars, Rows
+
+Side = Literal["buy", "sell"]
+
+# Sessions a signal's position is held, its first one included: one is the session after the signal, open to close.
+HORIZONS = (1, 5, 20, 60)
+
+
+@dataclass(frozen=True)
+class CostRates:
+    """Shares of the amount traded that a purchase and a sale cost, by day.
+
+    ``sale`` is by place in ``MARKETS`` and day, ``untaxed_sale`` by day: of ETFs and ETNs. NaN where the tax is not
+    known.
+    """
+
+    purchase: Floats
+    sale: Floats
+    untaxed_sale: Floats
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Results of the signals that could be followed and whose horizon is over, one element each.
+
+    ``signal_day`` and ``exit_day`` are places in the sessions of the bars, ``market``, on the exit, in
+    ``MARKETS``. ``returns`` are
+    of a purchase and its sale after costs; of a signal to sell they are what the sale spared: minus the return of
+    holding on, without costs. ``excess`` is ``returns`` over the index's from the entry's open to the exit's close,
+    for a sale over holding the index; NaN where there is no index.
+
+    ``signals`` counts all there were, ``unfilled`` those that could not be followed (halted, no bar, opened at the
+    limit), ``pending`` those whose horizon is not over.
+    """
+
+    signal_day: NDArray[np.int32]
+    exit_day: NDArray[np.int32]
+    market: NDArray[np.int8]
+    returns: Floats
+    excess: Floats
+    signals: int
+    unfilled: int
+    pending: int
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Signals that could be followed and the rows on which they are, with what does not depend on how long.
+
+    ``price`` is the adjusted open (won), ``index`` the place of the index and ``index_open`` its level then. The counts
+    are as in :class:`Outcomes`; ``pending`` are those of the last session.
+    """
+
+    signals: Rows
+    rows: Rows
+    price: Floats
+    index: NDArray[np.int8]
+    index_open: Floats
+    counted: int
+    unfilled: int
+    pending: int
+
+
+def follow(bars: MarketBars, signals: Rows, side: Side) -> Entries:
+    """The entries of ``signals``, rows of ``bars``: the next session of the exchange, at its open, or never."""
+    has_row = signals + 1 < bars.symbol_end[signals]
+    rows = np.where(has_row, signals + 1, signals)
+    at_limit = bars.opens_at_upper_limit if side == "buy" else bars.opens_at_lower_limit
+    next_day = has_row & (bars.day[rows] == bars.day[signals] + 1)
+    entered = next_day & bars.traded[rows] & ~at_limit[rows]
+    pending = bars.day[signals] == len(bars.sessions) - 1
+    rows = rows[entered]
+    index = bars.index[rows]
+    return Entries(
+        signals=signals[entered],
+        rows=rows,
+        price=bars.open[rows] * bars.price_factor[rows],
+        index=index,
+        index_open=bars.index_open[index, bars.day[rows]],
+        counted=len(signals),
+        unfilled=int(np.count_nonzero(~entered & ~pending)),
+        pending=int(np.count_nonzero(pending)),
+    )
+
+
+def outcomes(bars: MarketBars, entries: Entries, side: Side, horizon: int, costs: CostRates) -> Outcomes:
+    """What came of ``entries`` after ``horizon`` sessions, the entry's own included.
+
+    A purchase is sold at the close of that session; where the issue does not trade then, or closes at its lower limit,
+    at the first later close where that is not so. Of an issue that is delisted before, the last close counts.
+    """
+    exits, is_over = _exits(bars, entries, horizon, side)
+    exits = exits[is_over]
+    exit_day, market = bars.day[exits], bars.market[exits]
+    signal_day = bars.day[entries.signals[is_over]]
+    growth = bars.close[exits] * bars.price_factor[exits] / entries.price[is_over]
+    index_growth = bars.index_close[entries.index[is_over], exit_day] / entries.index_open[is_over]
+    if side == "buy":
+        sale = np.where(bars.taxed[exits], costs.sale[market, exit_day], costs.untaxed_sale[exit_day])
+        returns = growth * (1 - sale) / (1 + costs.purchase[signal_day + 1]) - 1
+        excess = returns - (index_growth - 1)
+    else:
+        returns = 1 - growth
+        excess = index_growth - growth
+    # Before the taxes that are known there is no result.
+    known = ~np.isnan(returns)
+    return Outcomes(
+        signal_day=signal_day[known],
+        exit_day=exit_day[known],
+        market=market[known],
+        returns=returns[known],
+        excess=excess[known],
+        signals=entries.counted,
+        unfilled=entries.unfilled,
+        pending=entries.pending + int(np.count_nonzero(~is_over)),
+    )
+
+
+def _exits(bars: MarketBars, entries: Entries, horizon: int, side: Side) -> tuple[Rows, Flags]:
+    """The rows of the exits, and whether the horizon is over."""
+    wanted_day = bars.day[entries.signals] + horizon
+    ends = bars.symbol_end[entries.signals]
+    last_day = bars.day[ends - 1]
+    exits = np.where(wanted_day > last_day, ends, np.minimum(entries.signals + horizon, ends - 1))
+    # Without a missing bar a day on is a row on; where one is missing, the first row not before the day is sought.
+    for place in np.flatnonzero((wanted_day <= last_day) & (bars.day[np.minimum(exits, ends - 1)] != wanted_day)):
+        days = bars.day[entries.rows[place] : ends[place]]
+        exits[place] = entries.rows[place] + np.searchsorted(days, wanted_day[place])
+    exits = (bars.next_traded if side == "sell" else bars.next_sellable)[exits]
+    beyond = exits >= ends
+    # Delisted before: the last row on which the issue traded, at the earliest the entry.
+    exits = np.where(beyond, bars.last_traded[ends - 1], exits)
+    return exits, ~(beyond & (last_day == len(bars.sessions) - 1))

@@ -1,0 +1,168 @@
+"""A portfolio that follows one strategy over all history, by the rules of the paper book."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import empyrical
+import numpy as np
+
+from include.backtest.market_bars import MARKETS, Floats, MarketBars, Rows
+from include.backtest.results import PortfolioResult
+from include.backtest.statistics import SESSIONS_PER_YEAR
+from include.trading.fills import Bar
+from include.trading.portfolio import step
+from include.trading.rules import Rules
+from include.trading.state import Side, Signal, State
+
+CAPITAL_KRW = 100_000_000
+# A portfolio with room for ten looks no further down the list.
+SIGNALS_A_DAY = 50
+
+
+@dataclass(frozen=True)
+class Tape:
+    """The market session by session, as a portfolio meets it: bars on demand, corporate actions, and who left."""
+
+    bars: MarketBars
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """The place of each symbol."""
+        return {symbol: place for place, symbol in enumerate(self.bars.symbols)}
+
+    @cached_property
+    def ratios(self) -> dict[int, dict[str, float]]:
+        """By day, what earlier raw prices of a symbol are multiplied by from that session on."""
+        factor = self.bars.price_factor
+        changed = np.flatnonzero(factor[1:] != factor[:-1]) + 1
+        found: defaultdict[int, dict[str, float]] = defaultdict(dict)
+        for row in changed[~np.isin(changed, self.bars.offsets)].tolist():
+            symbol = self.bars.symbols[self._number_of(row)]
+            found[int(self.bars.day[row])][symbol] = float(factor[row - 1] / factor[row])
+        return dict(found)
+
+    @cached_property
+    def left(self) -> dict[int, list[str]]:
+        """By day, the symbols whose last bar was the session before."""
+        last_days = self.bars.day[self.bars.offsets[1:] - 1]
+        found: defaultdict[int, list[str]] = defaultdict(list)
+        for symbol, day in zip(self.bars.symbols, last_days.tolist(), strict=True):
+            found[day + 1].append(symbol)
+        return dict(found)
+
+    def _number_of(self, row: int) -> int:
+        return int(np.searchsorted(self.bars.offsets, row, side="right")) - 1
+
+
+class _Session:
+    """The bars of one day, made when they are asked for."""
+
+    def __init__(self, tape: Tape, day: int) -> None:
+        self._bars = tape.bars
+        self._number = tape.number
+        self._day = day
+
+    def get(self, symbol: str, /) -> Bar | None:
+        """The bar of ``symbol``; None where it has none."""
+        bars, number = self._bars, self._number[symbol]
+        start, stop = int(bars.offsets[number]), int(bars.offsets[number + 1])
+        # Without a missing bar a day on is a row on.
+        row = start + self._day - int(bars.day[start])
+        if not start <= row < stop or bars.day[row] != self._day:
+            row = start + int(np.searchsorted(bars.day[start:stop], self._day))
+            if row == stop or bars.day[row] != self._day:
+                return None
+        return Bar(
+            open=bars.open.item(row),
+            high=bars.high.item(row),
+            low=bars.low.item(row),
+            close=bars.close.item(row),
+            base_price=bars.base_price.item(row),
+            volume=bars.volume.item(row),
+            market=MARKETS[bars.market[row]],
+            product="STOCK" if bars.taxed[row] else "ETF",
+            halted=not bars.open[row],
+        )
+
+
+def strongest_by_day(
+    bars: MarketBars, strategy: str, side: Side, rows: Rows, strengths: Floats
+) -> dict[int, list[Signal]]:
+    """The ``SIGNALS_A_DAY`` strongest signals on ``rows`` of ``bars`` by day; of equal ones the first symbols."""
+    days = bars.day[rows]
+    order = np.lexsort((rows, -strengths, days))
+    sorted_days = days[order]
+    rank = np.arange(len(order)) - np.searchsorted(sorted_days, sorted_days)
+    chosen = order[rank < SIGNALS_A_DAY]
+    symbols = bars.symbols[np.searchsorted(bars.offsets, rows[chosen], side="right") - 1].tolist()
+    found: defaultdict[int, list[Signal]] = defaultdict(list)
+    for day, symbol, strength in zip(days[chosen].tolist(), symbols, strengths[chosen].tolist(), strict=True):
+        found[day].append(Signal(symbol, side, strength, strategy))
+    return dict(found)
+
+
+def simulate(
+    tape: Tape,
+    strategy: str,
+    version: int,
+    signals: Mapping[int, Sequence[Signal]],
+    rules: Rules,
+    index_close: Floats,
+) -> PortfolioResult:
+    """The portfolio of ``CAPITAL_KRW`` from the first session to the last.
+
+    Args:
+        tape: the market.
+        strategy: the strategy followed, and its version.
+        version: the same.
+        signals: what was said on each day's evening, of whichever strategies the portfolio listens to.
+        rules: what the portfolio is run by.
+        index_close: the index it is compared with, by day (points).
+
+    Raises:
+        UnknownTaxError: a sale before the taxes that are known.
+    """
+    state = State.start(CAPITAL_KRW)
+    sessions = tape.bars.sessions.tolist()
+    equity = np.empty(len(sessions))
+    gone: set[str] = set()
+    gains: list[int] = []
+    fees = taxes = unfilled = 0
+    for day, session in enumerate(sessions):
+        gone.update(tape.left.get(day, ()))
+        happened = step(state, rules, session, _Session(tape, day), signals.get(day, ()), tape.ratios.get(day), gone)
+        state = happened.state
+        equity[day] = state.equity_krw
+        fees += sum(execution.fee_krw for execution in happened.executions)
+        taxes += sum(execution.tax_krw for execution in happened.executions)
+        unfilled += sum(outcome.shares_filled == 0 for outcome in happened.outcomes)
+        gains += [closed.gain_krw for closed in happened.closed]
+    returns = np.diff(equity, prepend=CAPITAL_KRW) / np.concatenate(((CAPITAL_KRW,), equity[:-1]))
+    return PortfolioResult(
+        strategy=strategy,
+        strategy_version=version,
+        sessions=tuple(sessions),
+        equity_krw=equity,
+        index_close=index_close,
+        capital_krw=CAPITAL_KRW,
+        total_return=float(equity[-1] / CAPITAL_KRW - 1),
+        annual_return=float(empyrical.annual_return(returns, annualization=SESSIONS_PER_YEAR)),
+        annual_volatility=_finite(empyrical.annual_volatility(returns, annualization=SESSIONS_PER_YEAR)),
+        sharpe_ratio=_finite(empyrical.sharpe_ratio(returns, annualization=SESSIONS_PER_YEAR)),
+        max_drawdown=float(empyrical.max_drawdown(returns)),
+        index_return=_finite(index_close[-1] / index_close[0] - 1),
+        trades=len(gains),
+        win_rate=sum(gain > 0 for gain in gains) / len(gains) if gains else None,
+        fees_krw=float(fees),
+        taxes_krw=float(taxes),
+        unfilled_orders=unfilled,
+        rules=rules.to_dict(),
+    )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

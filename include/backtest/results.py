@@ -1,0 +1,80 @@
+"""What a backtest finds, as it is kept and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+
+from include.backtest.market_bars import MARKETS, Floats, MarketBars
+from include.backtest.outcomes import Outcomes
+from include.backtest.statistics import Statistics, summarise
+
+SliceBy = Literal["all", "year", "market"]
+
+
+@dataclass(frozen=True)
+class SliceResult:
+    """Statistics of a strategy's results over one horizon: all, or those of a year of signals or of a market.
+
+    The counts of signals are of all of them only, None for a part.
+    """
+
+    strategy: str
+    strategy_version: int
+    horizon: int
+    slice_by: SliceBy
+    slice: str
+    signals: int | None
+    unfilled: int | None
+    pending: int | None
+    statistics: Statistics
+
+
+@dataclass(frozen=True)
+class PortfolioResult:
+    """A portfolio that followed one strategy; ``equity_krw`` and ``index_close`` on each of ``sessions``.
+
+    ``index_close`` is NaN where it is not known.
+
+    Returns, volatility and drawdown are ratios, annual figures of 250 sessions; those that a curve too short or flat
+    does not give are None.
+    """
+
+    strategy: str
+    strategy_version: int
+    sessions: tuple[date, ...]
+    equity_krw: Floats
+    index_close: Floats
+    capital_krw: int
+    total_return: float
+    annual_return: float
+    annual_volatility: float | None
+    sharpe_ratio: float | None
+    max_drawdown: float
+    index_return: float | None
+    trades: int
+    win_rate: float | None
+    fees_krw: float
+    taxes_krw: float
+    unfilled_orders: int
+    rules: dict[str, Any]
+
+
+def slice_results(
+    bars: MarketBars, strategy: str, version: int, horizon: int, outcomes: Outcomes
+) -> Iterator[SliceResult]:
+    """Of all results, then by year of the signal and by market, in order."""
+    everything = summarise(outcomes, slice(None), horizon)
+    counts = outcomes.signals, outcomes.unfilled, outcomes.pending
+    yield SliceResult(strategy, version, horizon, "all", "all", *counts, everything)
+    years = bars.sessions.astype("datetime64[Y]").astype(int)[outcomes.signal_day] + 1970
+    for year in np.unique(years).tolist():
+        found = summarise(outcomes, years == year, horizon)
+        yield SliceResult(strategy, version, horizon, "year", str(year), None, None, None, found)
+    for place in np.unique(outcomes.market).tolist():
+        found = summarise(outcomes, outcomes.market == place, horizon)
+        yield SliceResult(strategy, version, horizon, "market", MARKETS[place].value, None, None, None, found)

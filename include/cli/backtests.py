@@ -1,0 +1,30 @@
+"""``krxw backtest``: every strategy over all history."""
+
+from __future__ import annotations
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from include.backtest.run import run_backtests
+from include.cli.terminal import console, plain_errors
+from include.settings import load_settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's command to ``app``."""
+    app.command()(backtest)
+
+
+def backtest() -> None:
+    """Test every strategy on every bar in the warehouse, and write the pages of what came of it."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with plain_errors(), Progress(*columns, console=console) as progress:
+        shown = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in shown:
+                shown[what] = progress.add_task(what)
+            progress.update(shown[what], completed=done, total=total)
+
+        report = run_backtests(load_settings(), on_progress=tell)
+    console.print(report.summary(), soft_wrap=True)

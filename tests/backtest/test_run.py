@@ -1,0 +1,150 @@
+"""Backtests through the warehouse, on both databases."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import psycopg
+import pytest
+
+from include.adjustments.refresh import refresh_adjustments
+from include.backtest.market_bars import MarketBars
+from include.backtest.outcomes import HORIZONS
+from include.backtest.reading import NothingToTestError
+from include.backtest.results import SliceResult
+from include.backtest.run import BacktestReport, Found, find_signals, follow_signals, run_backtests
+from include.indicators.table import refresh_indicators
+from include.platform.postgres import PostgresServer
+from include.settings import Settings, load_settings
+from include.signals.catalogue import strategy_named
+from include.signals.table import refresh_signals
+from include.simulator.exchange.market import SimulatedMarket
+from tests.adjustments.loading import fetch, load_bars, of_dataset
+
+FIRST, LAST = date(2021, 1, 4), date(2022, 6, 30)
+STRATEGIES = tuple(map(strategy_named, ("ma20_breakout", "rsi_overbought", "desk_buy", "desk_sell")))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A warehouse whose strategies were tested, and what was found on the way."""
+
+    settings: Settings
+    report: BacktestReport
+    bars: MarketBars
+    found: list[Found]
+    slices: list[SliceResult]
+
+    def fetch(self, query: str) -> list[tuple[object, ...]]:
+        """The rows of a query."""
+        return fetch(self.settings.warehouse_dsn, query)
+
+
+@pytest.fixture(scope="module")
+def tested(
+    server: PostgresServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Trial]:
+    """A small market, with an index over its second half."""
+    name = f"warehouse_{secrets.token_hex(6)}"
+    dsn = server.create_database(name, template=migrated_template)
+    home = tmp_path_factory.mktemp("backtest")
+    settings = load_settings({"KRXW_HOME": str(home), "KRXW_WAREHOUSE_DSN": dsn})
+    for block in SimulatedMarket(3, 40, FIRST, LAST).iter_blocks():
+        load_bars(dsn, of_dataset(block))
+    refresh_adjustments(dsn)
+    with psycopg.connect(dsn) as connection:
+        connection.execute("SELECT ops.ensure_year_partitions('market.index_bar', %s, %s)", [FIRST, LAST])
+        connection.execute(
+            "INSERT INTO market.index_bar (index_name, family, session, open, close, source, batch_id, known_at) "
+            "SELECT '코스피', 'KOSPI', session, 2000, 2000 + extract(day FROM session), 'test', 0, now() "
+            "FROM market.session WHERE session BETWEEN '2021-10-01' AND %s",
+            [LAST],
+        )
+    bars, found = find_signals(dsn, STRATEGIES, lambda *_: None)
+    slices = [each for of_slices, _ in follow_signals(bars, found) for each in of_slices]
+    yield Trial(settings, run_backtests(settings, STRATEGIES), bars, found, slices)
+    server.drop_database(name)
+
+
+def test_tables_hold_what_was_found(tested: Trial) -> None:
+    expected = {
+        (each.strategy, each.horizon, each.slice_by, each.slice): (
+            each.statistics.count,
+            each.statistics.mean_return,
+            each.statistics.mean_excess,
+        )
+        for each in tested.slices
+    }
+    stored = tested.fetch(
+        "SELECT strategy, horizon, slice_by, slice, results, mean_return, mean_excess FROM derived.backtest"
+    )
+    assert {row[:4]: row[4:] for row in stored} == expected
+
+
+def test_another_run_replaces_what_was_found(tested: Trial) -> None:
+    query = "SELECT strategy, horizon, slice_by, slice, results, mean_return FROM derived.backtest ORDER BY 1, 2, 3, 4"
+    before = tested.fetch(query)
+    assert run_backtests(tested.settings, STRATEGIES) == tested.report
+    assert tested.fetch(query) == before
+
+
+def test_every_signal_has_a_result_or_a_reason(tested: Trial) -> None:
+    wholes = [each for each in tested.slices if each.slice_by == "all"]
+    assert [each.horizon for each in wholes] == [*HORIZONS] * len(STRATEGIES)
+    for each in wholes:
+        assert each.signals == each.statistics.count + (each.unfilled or 0) + (each.pending or 0)
+
+
+def test_parts_make_the_whole(tested: Trial) -> None:
+    counts: Counter[tuple[str, int, str]] = Counter()
+    for each in tested.slices:
+        counts[each.strategy, each.horizon, each.slice_by] += each.statistics.count
+    for (strategy, horizon, _), count in counts.items():
+        assert count == counts[strategy, horizon, "all"]
+
+
+def test_excess_is_told_of_results_whose_index_is_known(tested: Trial) -> None:
+    rows = tested.fetch(
+        "SELECT slice, mean_excess FROM derived.backtest WHERE slice_by = 'year' AND horizon = 1 AND results > 100"
+    )
+    assert {slice_ for slice_, excess in rows if excess is not None} == {"2021", "2022"}
+
+
+def test_portfolios_have_a_curve_over_all_sessions(tested: Trial) -> None:
+    curves = tested.fetch("SELECT strategy, min(session), max(session), count(*) FROM mart.backtest_equity GROUP BY 1")
+    sessions = tested.bars.sessions
+    span = sessions[0].item(), sessions[-1].item(), len(sessions)
+    assert sorted(curves) == [("desk_buy", *span), ("ma20_breakout", *span)]
+
+
+def test_signals_are_those_of_the_table(tested: Trial) -> None:
+    dsn, bars = tested.settings.warehouse_dsn, tested.bars
+    refresh_indicators(dsn)
+    refresh_signals(dsn, strategies=STRATEGIES)
+    here = set()
+    for each in tested.found:
+        numbers = np.searchsorted(bars.offsets, each.rows, side="right") - 1
+        sessions = bars.sessions[bars.day[each.rows]].tolist()
+        here |= {(*place, each.strategy.name) for place in zip(bars.symbols[numbers], sessions, strict=True)}
+    assert here
+    assert here == set(tested.fetch("SELECT symbol, session, strategy FROM mart.signal"))
+
+
+def test_pages_tell_of_every_strategy(tested: Trial) -> None:
+    page = tested.report.page.read_text(encoding="utf-8")
+    for strategy in STRATEGIES:
+        assert f'href="{strategy.name}.html">{strategy.title}<' in page
+        own = tested.report.page.with_name(f"{strategy.name}.html").read_text(encoding="utf-8")
+        assert strategy.words.split()[0] in own
+        assert ("As a portfolio" in own) == (strategy.side == "buy")
+        assert ">2021<" in own
+
+
+def test_an_empty_warehouse_is_told(settings: Settings) -> None:
+    with pytest.raises(NothingToTestError, match="krxw backfill"):
+        run_backtests(settings)
