@@ -44,6 +44,8 @@ def load_staged(
     parameters = {
         "source": source,
         "batch_id": batch_id,
+        "first": days[0],
+        "last": days[1],
         "fetched_at": fetched_at,
         "less_trusted": list(dataset.sources[dataset.sources.index(source) + 1 :]),
         "partial_sources": list(dataset.partial_sources),
@@ -89,15 +91,20 @@ def _holds_rows(connection: psycopg.Connection, dataset: Dataset, days: tuple[da
 
 
 def _insert(dataset: Dataset, batch_id: int) -> sql.Composed:
-    columns = _list(dataset.column_names)
+    """Insert the staged rows. One that was taken out before is known anew from its fetch, not from its publication."""
     return sql.SQL(
         "INSERT INTO {table} AS held ({columns}, source, batch_id, known_at) "
-        "SELECT {columns}, %(source)s, %(batch_id)s, coalesce("
-        "({session} + make_interval(hours => %(publication_hour)s)) AT TIME ZONE 'Asia/Seoul', %(fetched_at)s) "
-        "FROM {staged} WHERE violated_rule IS NULL"
+        "SELECT {staged_columns}, %(source)s, %(batch_id)s, CASE WHEN vanished THEN %(fetched_at)s ELSE coalesce("
+        "(staged.{session} + make_interval(hours => %(publication_hour)s)) AT TIME ZONE 'Asia/Seoul', %(fetched_at)s) "
+        "END FROM {staged} AS staged LEFT JOIN (SELECT DISTINCT {key}, true AS vanished FROM {revisions} "
+        "WHERE {session} BETWEEN %(first)s AND %(last)s) AS revision USING ({key}) "
+        "WHERE staged.violated_rule IS NULL"
     ).format(
         table=_name(dataset.table),
-        columns=columns,
+        columns=_list(dataset.column_names),
+        staged_columns=_list(dataset.column_names, "staged"),
+        key=_list(dataset.key),
+        revisions=_name(dataset.revision_table),
         session=sql.Identifier(dataset.session_column),
         staged=_staged(dataset, batch_id),
     )

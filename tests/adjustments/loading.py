@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.crawlers.source import Chunk
-from include.datasets.registry import dataset_named
+from include.datasets.registry import Dataset, dataset_named
 from include.market.calendar import KST
 from include.pipeline import ledger
 from include.pipeline.commit import commit_chunk
@@ -28,11 +28,16 @@ def evening_of(session: date) -> datetime:
 
 def load_bars(dsn: str, rows: pa.Table, fetched_at: datetime | None = None) -> None:
     """Load ``rows``; by default as fetched on the evening of their last session."""
+    load_rows(dsn, DAILY_BAR, SOURCE, rows, fetched_at)
+
+
+def load_rows(dsn: str, dataset: Dataset, source: str, rows: pa.Table, fetched_at: datetime | None = None) -> None:
+    """As :func:`load_bars`, of any dataset."""
     span = pc.min_max(rows["session"]).as_py()
     chunk = Chunk(span["min"], span["max"])
-    prepared = PreparedChunk(chunk, mark_violations(rows, DAILY_BAR), [], fetched_at or evening_of(chunk.last))
-    with ledger.open_batch(dsn, DAILY_BAR, SOURCE, chunk) as batch_id:
-        report, _ = commit_chunk(dsn, DAILY_BAR, SOURCE, batch_id, prepared, complete=False)
+    prepared = PreparedChunk(chunk, mark_violations(rows, dataset), [], fetched_at or evening_of(chunk.last))
+    with ledger.open_batch(dsn, dataset, source, chunk) as batch_id:
+        report, _ = commit_chunk(dsn, dataset, source, batch_id, prepared, complete=False)
     assert report.rows_quarantined == 0
     assert not report.refused
 

@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from include.adjustments.refresh import refresh_adjustments
 from include.market.calendar import KST
 from include.simulator.exchange.market import SimulatedMarket
-from tests.adjustments.loading import bar, fetch, load_bars, of_dataset, sessions_from, table
+from tests.adjustments.loading import (
+    DAILY_BAR,
+    bar,
+    evening_of,
+    fetch,
+    load_bars,
+    load_rows,
+    of_dataset,
+    sessions_from,
+    table,
+)
 
 VIEWS = {
     "mart.daily_bar": "mart.daily_bar_asof",
@@ -152,6 +162,23 @@ def test_a_correction_and_a_decision_count_from_when_they_came(warehouse: str) -
     change = "SELECT change FROM mart.daily_bar_asof(%s) WHERE session = %s"
     assert fetch(warehouse, change, days[2], days[1]) == [(100,)]
     assert fetch(warehouse, change, days[3], days[1]) == [(5_100,)]
+
+
+def test_a_row_that_vanished_and_came_back_was_there_once_at_any_time(warehouse: str) -> None:
+    [session] = sessions_from(date(2024, 3, 4), 1)
+    kept, coming_and_going = bar("000010", session, 10_000), bar("000020", session, 5_000)
+    arrivals = (("kis", [kept, coming_and_going]), ("krx_openapi", [kept]), ("krx_openapi", [kept, coming_and_going]))
+    for days_later, (source, rows) in enumerate(arrivals):
+        load_rows(warehouse, DAILY_BAR, source, table(rows), evening_of(session + timedelta(days=days_later)))
+    counts = [
+        fetch(
+            warehouse,
+            "SELECT count(*) FROM mart.daily_bar_asof(%s) WHERE symbol = '000020'",
+            session + timedelta(days=days_later),
+        )[0][0]
+        for days_later in range(len(arrivals))
+    ]
+    assert counts == [1, 0, 1]
 
 
 def test_roles_that_read_the_mart_may_ask_about_the_past(warehouse: str) -> None:
