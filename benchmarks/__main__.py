@@ -22,6 +22,7 @@ from benchmarks.databases import empty_warehouse, running_server
 from benchmarks.features import add_features
 from benchmarks.figures import Figures
 from benchmarks.filled_warehouse import measure_filled
+from benchmarks.indicator_table import measure_indicator_table
 from benchmarks.indicators import add_indicators
 from benchmarks.load import LoadResult, load_in_child
 from benchmarks.market_files import MarketFiles, market_files
@@ -70,6 +71,7 @@ def main(
                 _measure(server, home, files, years, repeats, figures, report)
                 if engine.name == "postgresql":
                     _measure_long(server, home, files, long_years, figures, report)
+                    measure_indicator_table(server, home, symbols, 15, figures, report)
                 _measure_session(server, home, figures, report)
                 comparison = measure_corporate_actions(server, home, files_of_actions, figures, report)
         add_times(figures, measure_daily_dags(report))

@@ -21,27 +21,25 @@ from rich.status import Status
 from include.cli.terminal import plain_errors
 from include.market.calendar import KST, previous_session, trading_hours
 from include.market.hours import FileClock
+from include.paper_book.books import NewBook, add_book
 from include.platform.airflow import airflow_status, stop_airflow
 from include.platform.airflow_client import AirflowClient
 from include.platform.errors import PlatformError
 from include.platform.local import WAREHOUSE, start_airflow_here, start_database
 from include.settings import PROJECT_ROOT, Settings, load_settings
 from include.warehouse.connection import connect
-from tools.demo_report import datasets_table, landed_table, split_table, what_next
-from tools.demo_runs import follow_runs, next_run, run_ids, start_run
+from tools.demo_report import datasets_table, derived_table, landed_table, signals_table, split_table, what_next
+from tools.demo_runs import follow_chain, follow_runs, run_ids, start_run
 from tools.demo_source import FIRST, SYMBOLS, clock_file, marcap_folder, start_sources, write_history
 
-COLLECTING = tuple(
-    sorted(
-        path.stem
-        for path in (PROJECT_ROOT / "dags").glob("*.py")
-        if path.stem not in {"backfill", "cold_storage", "corporate_actions", "intraday_snapshots"}
-    )
-)
-DAGS = ("backfill", "cold_storage", "corporate_actions", "intraday_snapshots", *COLLECTING)
+# In the order in which one's results start the next.
+DERIVING = ("corporate_actions", "indicators", "signals", "screens", "paper_book")
+OTHERS = ("backfill", "backtests", "cold_storage", "intraday_snapshots", *DERIVING)
+COLLECTING = tuple(sorted(path.stem for path in (PROJECT_ROOT / "dags").glob("*.py") if path.stem not in OTHERS))
 QUARTER = timedelta(days=91)
 # Three ticks a session: a real one has every ten minutes.
 MINUTES_BETWEEN_TICKS = "130"
+BOOK = "quarter"
 MARK = "krx-warehouse: the demo's simulated market"
 
 console = Console()
@@ -71,7 +69,7 @@ def main() -> None:
                 stop_airflow(settings)  # it would not know this source
             endpoint = start_airflow_here(settings, report=status.update)
             client = AirflowClient(endpoint)
-            for dag_id in DAGS:
+            for dag_id in (*OTHERS, *COLLECTING):
                 client.wait_for_dag(dag_id)
         with _step(settings, f"Write the exchange's history since {FIRST} as marcap's yearly files"):
             market = history.result()
@@ -89,12 +87,18 @@ def main() -> None:
     ) as status:
         asked = {"first": quarter[0], "last": quarter[1], "dataset": "all"}
         follow_runs(client, {"backfill": start_run(client, "backfill", asked)}, status)
-    adjusted_before = run_ids(client, "corporate_actions")
+    _open_book(settings, session - QUARTER)
+    for dag_id in DERIVING:
+        client.unpause(dag_id)
+    earlier = {dag_id: run_ids(client, dag_id) for dag_id in DERIVING}
     with _step(settings, f"Collect the new session {session}: {len(COLLECTING)} DAGs") as status:
         conf = {"session": str(session)}
         follow_runs(client, {dag_id: start_run(client, dag_id, conf) for dag_id in COLLECTING}, status)
-    with _step(settings, "Find corporate actions: DAG corporate_actions, started by the new bars") as status:
-        follow_runs(client, {"corporate_actions": next_run(client, "corporate_actions", adjusted_before)}, status)
+    chain = ", ".join(DERIVING)
+    with _step(settings, f"What follows from it, started by the new data: DAGs {chain}") as status:
+        follow_chain(client, earlier, lambda: _is_entered(settings, session), status)
+    with _step(settings, "Test the strategies over all history: DAG backtests") as status:
+        follow_runs(client, {"backtests": start_run(client, "backtests")}, status)
     hours = f"Live through the hours of {session}: DAG intraday_snapshots"
     with _step(settings, hours) as status, _clock_at_the_open(settings, session):
         follow_runs(client, {"intraday_snapshots": start_run(client, "intraday_snapshots")}, status)
@@ -102,12 +106,41 @@ def main() -> None:
         follow_runs(client, {"cold_storage": start_run(client, "cold_storage")}, status)
     with _step(settings, "Ask the warehouse"), connect(settings.warehouse_dsn, "etl") as connection:
         truth = [action for action in market.actions if action.ex_date <= session]
-        tables = datasets_table(connection), landed_table(connection, truth, now), split_table(connection, truth)
+        tables = (
+            datasets_table(connection),
+            landed_table(connection, truth, now),
+            split_table(connection, truth),
+            signals_table(connection),
+            derived_table(connection, BOOK),
+        )
     for table in tables:
         console.print("", table)
     console.print()
     console.print(what_next(settings, endpoint, source["KRXW_KRX_OPENAPI_URL"], session), soft_wrap=True)
     console.print(f"[green]Done[/] in {time.monotonic() - began:.0f} s.")
+
+
+def _open_book(settings: Settings, first: date) -> None:
+    """Open a paper book that trades the last quarter again; the others begin today."""
+    with connect(settings.warehouse_dsn, "etl") as connection:
+        if connection.execute("SELECT FROM derived.paper_book WHERE book = %s", [BOOK]).fetchone():
+            return
+    strategies = ("oversold_rebound", "momentum_breakout", "golden_cross_5_20")
+    add_book(
+        settings.warehouse_dsn,
+        NewBook(BOOK, "The last quarter", 100_000_000, (*strategies, "dead_cross_5_20"), first_session=first),
+    )
+
+
+def _is_entered(settings: Settings, session: date) -> bool:
+    """Whether the session is through all that follows from it: in the paper book, and in the screens."""
+    with connect(settings.warehouse_dsn, "etl") as connection:
+        [(entered,)] = connection.execute(
+            "SELECT EXISTS (SELECT FROM mart.paper_performance WHERE (book, session) = (%(book)s, %(session)s)) "
+            "AND EXISTS (SELECT FROM mart.screen_run WHERE session = %(session)s)",
+            {"book": BOOK, "session": session},
+        ).fetchall()
+    return bool(entered)
 
 
 @contextmanager

@@ -46,6 +46,23 @@ _AROUND = """
 """
 
 
+_SIGNALS = """
+    SELECT symbol, side, round(strength)::int, title, reason FROM mart.signal_today WHERE priority = 'high' LIMIT 6
+"""
+_DERIVED = {
+    "rows of derived.indicator": "SELECT count(*) FROM derived.indicator",
+    "signals": "SELECT count(*) FROM mart.signal",
+    "signals of the new session": "SELECT count(*) FROM mart.signal_today",
+    "hits of screens on it": "SELECT coalesce(sum(hits), 0) FROM mart.screen_run WHERE session = "
+    "(SELECT max(session) FROM mart.screen_run)",
+    "strategies tested over all history": "SELECT count(DISTINCT strategy) FROM mart.backtest",
+}
+_BOOK = """
+    SELECT equity_krw, total_return, trades, fees_krw + taxes_krw, holdings FROM mart.paper_performance
+    WHERE book = %s ORDER BY session DESC LIMIT 1
+"""
+
+
 def datasets_table(connection: psycopg.Connection) -> Table:
     """Every dataset: how much of it is there, of which days, and where it came from."""
     table = Table("dataset", "rows", "sessions", "first", "last", "sources", box=None, pad_edge=False)
@@ -102,6 +119,34 @@ def split_table(connection: psycopg.Connection, truth: Sequence[CorporateAction]
     return table
 
 
+def signals_table(connection: psycopg.Connection) -> Table:
+    """The strongest signals of the new session."""
+    table = Table(
+        *("symbol", "side", "strength", "strategy", "reason"),
+        title="The strongest signals of the new session",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for symbol, side, strength, title, reason in connection.execute(_SIGNALS):
+        table.add_row(symbol, side, str(strength), title, reason)
+    return table
+
+
+def derived_table(connection: psycopg.Connection, book: str) -> Table:
+    """How much follows from the bars, and how the paper book has fared."""
+    table = Table("What follows", "", box=None, pad_edge=False)
+    for title, query in _DERIVED.items():
+        [(count,)] = connection.execute(query.encode()).fetchall()
+        table.add_row(title, f"{count:,}")
+    [(equity, total_return, trades, costs, holdings)] = connection.execute(_BOOK, [book]).fetchall()
+    table.add_row(
+        f"paper book '{book}'",
+        f"{equity:,} won ({total_return:+.1%}), {trades} trades, {costs:,} won of costs, {holdings} holdings",
+    )
+    return table
+
+
 def what_next(settings: Settings, endpoint: AirflowEndpoint, source_url: str, session: date) -> Text:
     """Reports, SQL to try, how to break the source, and where the UI is."""
     krxw = ".venv/bin/krxw"
@@ -112,6 +157,7 @@ def what_next(settings: Settings, endpoint: AirflowEndpoint, source_url: str, se
                 "Reports",
                 f"data quality   {settings.reports / 'data_docs' / 'index.html'}",
                 f"actions        {settings.reports / 'corporate_actions' / f'{Week.of(session)}.html'}",
+                f"backtests      {settings.reports / 'backtests' / 'index.html'}",
                 f"cold storage   {settings.cold_url}/dataset=daily_bar/year={session.year}/_manifest.json",
             ),
             _section(
@@ -122,6 +168,9 @@ def what_next(settings: Settings, endpoint: AirflowEndpoint, source_url: str, se
                 f"{krxw} query \"SELECT * FROM mart.etf_holding_change WHERE session = '{session}' LIMIT 10\"",
                 f'{krxw} query "SELECT * FROM mart.instrument_event ORDER BY session DESC LIMIT 10"',
                 f'{krxw} query "SELECT * FROM mart.latest_quote LIMIT 5"',
+                f'{krxw} query "SELECT symbol, name, strategy, strength, reason FROM mart.signal_today LIMIT 10"',
+                f"{krxw} screen run value_with_foreign_buying",
+                f"{krxw} book show quarter",
                 f"{krxw} verify",
             ),
             _section(

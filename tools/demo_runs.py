@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,6 +38,35 @@ def follow_runs(client: AirflowClient, runs: Mapping[str, str], status: Status) 
         client.wait_for_run(dag_id, run_id, timeout=POLL_SECONDS)
 
 
+def follow_chain(
+    client: AirflowClient, earlier: Mapping[str, Collection[str]], is_done: Callable[[], bool], status: Status
+) -> None:
+    """Wait until ``is_done``, and until no run of the DAGs in ``earlier`` is waiting or at work.
+
+    Their runs are started by one another; those in ``earlier`` are of no account.
+
+    Raises:
+        AirflowError: a run failed, or it took longer than ``RUN_SECONDS``.
+    """
+    title = status.status
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        runs = {dag_id: _since(client, dag_id, known) for dag_id, known in earlier.items()}
+        for dag_id, own in runs.items():
+            for run in own:
+                if run["state"] == "failed":
+                    client.wait_for_run(dag_id, run["dag_run_id"], timeout=POLL_SECONDS)
+        at_work = [dag_id for dag_id, own in runs.items() if any(run["state"] not in _ENDED for run in own)]
+        if not at_work and is_done():
+            return
+        ended = sum(run["state"] in _ENDED for own in runs.values() for run in own)
+        status.update(f"{title}: {ended} runs done{', running: ' + ', '.join(at_work) if at_work else ''}")
+        time.sleep(POLL_SECONDS)
+    raise AirflowError(
+        f"what follows from a session was not done in {RUN_SECONDS} s; look at the UI for {', '.join(earlier)}"
+    )
+
+
 def start_run(client: AirflowClient, dag_id: str, conf: dict[str, Any] | None = None) -> str:
     """Switch the DAG on, and return the run that its schedule then starts; without one, ask for a run with ``conf``."""
     dag, before = client.get(f"dags/{dag_id}"), run_ids(client, dag_id)
@@ -51,6 +80,10 @@ def start_run(client: AirflowClient, dag_id: str, conf: dict[str, Any] | None = 
 def run_ids(client: AirflowClient, dag_id: str) -> set[str]:
     """The runs of the DAG so far."""
     return {str(run["dag_run_id"]) for run in client.runs(dag_id)}
+
+
+def _since(client: AirflowClient, dag_id: str, known: Collection[str]) -> list[dict[str, Any]]:
+    return [run for run in client.runs(dag_id) if run["dag_run_id"] not in known]
 
 
 def next_run(client: AirflowClient, dag_id: str, before: Collection[str]) -> str:

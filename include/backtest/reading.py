@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from psycopg import sql
 
+from include.backtest.errors import NothingToTestError
 from include.backtest.market_bars import MARKETS, Floats, MarketBars
 from include.indicators.due import EVERYTHING, Due
 from include.indicators.index_level import INDEX_OF_MARKET, INDICES, KOSPI
@@ -46,10 +47,6 @@ _SCHEMA = pa.schema(
 _INDEX_SCHEMA = pa.schema(
     {"index_name": pa.string(), "session": pa.date32(), "open": pa.float64(), "close": pa.float64()}
 )
-
-
-class NothingToTestError(LookupError):
-    """The warehouse lacks what a backtest needs; the message says what and how to get it."""
 
 
 @dataclass(frozen=True)

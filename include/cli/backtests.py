@@ -5,7 +5,6 @@ from __future__ import annotations
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from include.backtest.run import run_backtests
 from include.cli.terminal import console, plain_errors
 from include.settings import load_settings
 
@@ -17,6 +16,9 @@ def register(app: typer.Typer) -> None:
 
 def backtest() -> None:
     """Test every strategy on every bar in the warehouse, and write the pages of what came of it."""
+    # What it stands on takes seconds to import, which other commands need not wait for.
+    from include.backtest.run import run_backtests
+
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with plain_errors(), Progress(*columns, console=console) as progress:
         shown = {}

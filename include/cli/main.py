@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from include.cli import actions, loading, platform, reading, schema
+from include.cli import actions, backtests, book, indicators, loading, platform, reading, schema, screens, signals
 
 app = typer.Typer(
     help="krx-warehouse: the Korean stock market in a warehouse of your own.",
@@ -13,5 +13,5 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 
-for commands in (platform, schema, loading, reading, actions):
+for commands in (platform, schema, loading, reading, actions, indicators, signals, screens, book, backtests):
     commands.register(app)

@@ -11,13 +11,20 @@ import typer
 from rich.console import Console
 
 from include.adjustments.decisions import InvalidDecisionError
+from include.backtest.errors import NothingToTestError
 from include.cold.errors import ColdStorageError
 from include.crawlers.source import UnknownSourceError
 from include.datasets.registry import UnknownDatasetError
+from include.indicators.panel import PanelError
 from include.outcomes import CollectionOutcome, SourceNotConfiguredError
+from include.paper_book.books import PaperBookError
 from include.pipeline.landing import LandingError
 from include.platform.errors import PlatformError
+from include.screens.errors import ScreenError
 from include.settings import NoWarehouseError
+from include.signals.catalogue import UnknownStrategyError
+from include.signals.history import LookAheadError
+from include.signals.strategy import StrategyError
 from include.warehouse.connection import WarehouseUnreachableError
 from include.warehouse.fingerprint import UnknownTableError
 from include.warehouse.migrations import MigrationChangedError
@@ -30,12 +37,19 @@ _EXPLAINED = (
     ColdStorageError,
     InvalidDecisionError,
     LandingError,
+    LookAheadError,
     MigrationChangedError,
     NoWarehouseError,
+    NothingToTestError,
+    PaperBookError,
+    PanelError,
     PlatformError,
+    ScreenError,
     SourceNotConfiguredError,
+    StrategyError,
     UnknownDatasetError,
     UnknownSourceError,
+    UnknownStrategyError,
     UnknownTableError,
     WarehouseUnreachableError,
     psycopg.Error,

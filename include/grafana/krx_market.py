@@ -8,6 +8,7 @@ from itertools import count
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models.dashboard import Dashboard, DashboardCursorSync
 
+from include.grafana.finding_panels import finding_panels
 from include.grafana.market_panels import market_panels
 from include.grafana.operations_panels import operations_panels
 from include.grafana.style import AnyPanel
@@ -15,7 +16,7 @@ from include.grafana.symbol_panels import symbol_panels, symbol_variable
 
 
 def krx_market() -> Dashboard:
-    """Market overview, one issue's adjusted candles, and the state of the warehouse."""
+    """Market overview, what was found in it, one issue's adjusted candles, and the state of the warehouse."""
     board = (
         builders.Dashboard("KRX market")
         .uid("krx-market")
@@ -29,6 +30,7 @@ def krx_market() -> Dashboard:
     )
     sections: Sequence[tuple[str, Sequence[AnyPanel]]] = (
         ("Market", market_panels()),
+        ("Signals and screens", finding_panels()),
         ("Issue", symbol_panels()),
         ("Warehouse", operations_panels()),
     )

@@ -77,11 +77,11 @@ def _ema(sessions: int) -> Indicator:
     )
 
 
-def _net(who: str, kernel: Callable[..., tuple[Floats, ...]], sessions: int) -> Indicator:
-    meaning = f"Bought less sold by {who}s over the last {sessions} sessions"
+def _net(who: str, people: str, kernel: Callable[..., tuple[Floats, ...]], sessions: int) -> Indicator:
+    meaning = f"Bought less sold by {people} over the last {sessions} sessions"
     return Indicator(
         family="flows",
-        title=f"Net bought by {who}s, {sessions} sessions",
+        title=f"Net bought by {people}, {sessions} sessions",
         columns=(Column(f"{who}_net_krw_{sessions}", "KRW", sessions - 1, meaning),),
         inputs=(f"{who}_net_krw",),
         kernel=kernel,
@@ -321,8 +321,11 @@ CATALOGUE: tuple[Indicator, ...] = (
         source=f"Quotient as named; {_MURPHY}",
     ),
     *(
-        _net(who, kernel, sessions)
-        for who, kernel in (("foreign", kernels.foreign_net), ("institution", kernels.institution_net))
+        _net(*investors, sessions)
+        for investors in (
+            ("foreign", "foreigners", kernels.foreign_net),
+            ("institution", "institutions", kernels.institution_net),
+        )
         for sessions in (5, 20)
     ),
     Indicator(

@@ -54,6 +54,29 @@ class Indicators:
     def __len__(self) -> int:
         return len(self.sessions)
 
+    @property
+    def traded(self) -> NDArray[np.bool_]:
+        """Which rows are of a session with trading."""
+        return self._traded
+
+    @property
+    def traded_sessions(self) -> NDArray[np.int16]:
+        """The symbol's traded sessions before each row's, counted to ``LOOKBACK``."""
+        return np.minimum(self._traded_before, LOOKBACK).astype(np.int16)
+
+    @property
+    def flat(self) -> NDArray[np.int64]:
+        """Which columns are null because their window is flat: bit n stands for the n-th of the catalogue, from 0."""
+        before = self._traded_before[self._traded]
+        of_traded = np.zeros(len(before), np.int64)
+        for place, (column, results) in enumerate(zip(COLUMNS, self._results, strict=True)):
+            found = np.isinf(results)
+            if found.any():
+                of_traded |= (found & (before >= column.warm_up)).astype(np.int64) << place
+        flat = np.zeros(len(self), np.int64)
+        flat[self._traded] = of_traded
+        return flat
+
     def column(self, name: str) -> pa.Array:
         """The results of one column of the catalogue, null where there is no value.
 
@@ -62,6 +85,15 @@ class Indicators:
         """
         results = by_row(self._results[_ROWS[name]], self._traded)
         return pa.array(results, mask=~np.isfinite(results))
+
+    def of_traded_sessions(self, name: str) -> NDArray[np.float64]:
+        """The results of one column on traded sessions only, not copied: NaN, or infinite, where there is no value.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        results: NDArray[np.float64] = self._results[_ROWS[name]]
+        return results
 
     def reasons(self, name: str) -> NDArray[np.uint8]:
         """Why the results of one column are null, as :class:`Reason`; ``HAS_VALUE`` where they are not.
@@ -84,8 +116,8 @@ class Indicators:
         return pa.table(columns | {column.name: self.column(column.name) for column in COLUMNS})
 
 
-def compute(panel: Panel, since: date | None = None) -> Indicators:
-    """Every indicator of the catalogue, on every session of ``panel`` from ``since`` on.
+def compute(panel: Panel, since: date | NDArray[np.datetime64] | None = None) -> Indicators:
+    """Every indicator of the catalogue, on every session of ``panel`` from ``since`` on: one day, or one by symbol.
 
     Indicators are of traded sessions: a session without trading is skipped as if it were not there, and its own
     results are null. A value depends on its session and those before it only.
@@ -114,11 +146,13 @@ def compute(panel: Panel, since: date | None = None) -> Indicators:
     )
 
 
-def _sessions_before(panel: Panel, since: date | None) -> NDArray[np.int64]:
+def _sessions_before(panel: Panel, since: date | NDArray[np.datetime64] | None) -> NDArray[np.int64]:
     """How many rows of each symbol are before ``since``."""
     if since is None:
         return np.zeros(len(panel.symbols), np.int64)
-    return np.add.reduceat(panel.sessions < np.datetime64(since, "D"), panel.offsets[:-1], dtype=np.int64)
+    first = since if isinstance(since, np.ndarray) else np.full(len(panel.symbols), np.datetime64(since, "D"))
+    before = panel.sessions < np.repeat(first, np.diff(panel.offsets))
+    return np.add.reduceat(before, panel.offsets[:-1], dtype=np.int64)
 
 
 def _traded_before(panel: Panel) -> NDArray[np.int64]:

@@ -1,36 +1,47 @@
-"""The tables of ``docs/indicators.md``, from the catalogue.
+"""The tables of ``docs/indicators.md`` and of the pages of the families in ``docs/indicators/``, from the catalogue.
 
-``python -m include.indicators.page`` writes them into the page, between its marks.
+``python -m include.indicators.page`` writes them into the pages, between their marks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from include.indicators.catalogue import CATALOGUE, Indicator
 from include.indicators.features import FEATURES
 from include.settings import PROJECT_ROOT
 
-PAGE = PROJECT_ROOT / "docs" / "indicators.md"
+OVERVIEW = PROJECT_ROOT / "docs" / "indicators.md"
+FAMILIES = tuple(dict.fromkeys(indicator.family for indicator in CATALOGUE))
+FAMILY_PAGES = {family: PROJECT_ROOT / "docs" / "indicators" / f"{family}.md" for family in FAMILIES}
 
 
 def with_tables(page: str) -> str:
-    """``page`` with its tables as the catalogue has them today."""
-    for name, table in (("catalogue", _catalogue()), ("features", _features())):
+    """``page`` with the tables it has marks for as the catalogue has them today."""
+    for name, table in _tables().items():
         mark, end = f"<!-- {name}: generated -->", f"<!-- end of {name} -->"
-        before, after = page.split(mark)[0], page.split(end)[1]
-        page = f"{before}{mark}\n\n{table}\n{end}{after}"
+        if mark in page:
+            before, after = page.split(mark)[0], page.split(end)[1]
+            page = f"{before}{mark}\n\n{table}\n{end}{after}"
     return page
 
 
-def _catalogue() -> str:
-    parts = []
-    families = dict.fromkeys(indicator.family for indicator in CATALOGUE)
-    for family in families:
-        rows = [row for indicator in CATALOGUE if indicator.family == family for row in _rows(indicator)]
-        titles = ("column", "unit", "warm-up", "memory", "meaning", "inputs", "source", "no value in a flat window")
-        parts.append(f"### {family.capitalize()}\n\n{_table(titles, rows)}")
-    return "\n".join(parts)
+def _tables() -> Mapping[str, str]:
+    return {"families": _families(), "features": _features()} | {family: _family(family) for family in FAMILIES}
+
+
+def _families() -> str:
+    rows = []
+    for family in FAMILIES:
+        columns = (f"`{column.name}`" for each in CATALOGUE if each.family == family for column in each.columns)
+        rows.append((f"[{family.capitalize()}](indicators/{family}.md)", ", ".join(columns)))
+    return _table(("family", "columns"), rows)
+
+
+def _family(family: str) -> str:
+    rows = [row for indicator in CATALOGUE if indicator.family == family for row in _rows(indicator)]
+    titles = ("column", "unit", "warm-up", "memory", "meaning", "inputs", "source", "no value in a flat window")
+    return _table(titles, rows)
 
 
 def _rows(indicator: Indicator) -> list[tuple[str, ...]]:
@@ -55,4 +66,5 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in (OVERVIEW, *FAMILY_PAGES.values()):
+        path.write_text(with_tables(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -16,7 +16,7 @@ from include.warehouse.connection import connect
 PAGE = PROJECT_ROOT / "docs" / "data-dictionary.md"
 
 # In the order of the page: what people read first, then facts, then how they came to be.
-_SCHEMAS = ("mart", "market", "ops")
+_SCHEMAS = ("mart", "market", "derived", "ops")
 
 _RELATIONS = """
     SELECT n.nspname, c.relname, c.relkind = 'v', obj_description(c.oid, 'pg_class'),

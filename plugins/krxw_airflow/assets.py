@@ -37,3 +37,21 @@ def dataset_asset(dataset: str) -> Asset:
 def corporate_action_asset() -> Asset:
     """Corporate actions and the factors that follow; an event's ``symbols`` are those whose factors changed."""
     return Asset(name="corporate_action", uri="krxw://warehouse/market/corporate_action")
+
+
+@cache
+def indicator_asset() -> Asset:
+    """The indicators; an event's ``symbols`` says how many issues were written, ``since`` from which session on."""
+    return Asset(name="indicator", uri="krxw://warehouse/derived/indicator")
+
+
+@cache
+def signal_asset() -> Asset:
+    """Signals of strategies."""
+    return Asset(name="signal", uri="krxw://warehouse/derived/signal")
+
+
+@cache
+def paper_book_asset() -> Asset:
+    """The paper books, as far as they were taken."""
+    return Asset(name="paper_book", uri="krxw://warehouse/derived/paper_book")

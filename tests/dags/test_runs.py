@@ -39,6 +39,8 @@ class Story:
     healed: dict[str, Any]
     closed_day: dict[str, Any]
     corporate_actions: dict[str, Any]
+    indicators: dict[str, Any]
+    screens: dict[str, Any]
     cold_storage: dict[str, Any]
     queued: list[list[str]]
     log: str
@@ -94,6 +96,8 @@ def story(
             ("daily_bars", {"session": str(NEXT)}),
             ("daily_bars", {"session": str(SATURDAY)}),
             ("corporate_actions", {}),
+            ("indicators", {}),
+            ("screens", {}),
             ("cold_storage", {}),
         ],
         environment,
@@ -154,6 +158,21 @@ def test_corporate_actions_are_found_reported_and_announced(
     assert found == [(symbol, ex_date) for ex_date, symbol in true]
     [page] = (home / "reports" / "corporate_actions").glob("*.html")
     assert "Corporate actions" in page.read_text(encoding="utf-8")
+
+
+def test_indicators_of_every_bar_are_computed_and_announced(story: Story, warehouse_dsn: str) -> None:
+    assert story.indicators["tasks"] == {"refresh": "success"}, story.log
+    assert story.indicators["announced"] == [["indicator", None]]
+    unmatched = "SELECT count(*) FROM market.daily_bar FULL JOIN derived.indicator AS stored USING (symbol, session) "
+    assert fetch(warehouse_dsn, unmatched + "WHERE daily_bar.close IS NULL OR stored.flat IS NULL") == [(0,)]
+    assert fetch(warehouse_dsn, "SELECT count(*) > 0 FROM derived.indicator WHERE rsi_14 > 0") == [(True,)]
+
+
+def test_screens_are_run_on_the_session_and_those_that_lack_values_wait(story: Story, warehouse_dsn: str) -> None:
+    assert story.screens["tasks"] == {"run": "success"}, story.log
+    runs = fetch(warehouse_dsn, "SELECT screen, session FROM mart.screen_run")
+    assert runs == [("oversold_rebound", NEXT)]
+    assert f"waiting: value_with_foreign_buying has nothing to look at on {NEXT}" in story.log
 
 
 def test_cold_storage_succeeds(story: Story) -> None:

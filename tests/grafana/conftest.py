@@ -36,6 +36,7 @@ def filled_warehouse(server: PostgresServer) -> Iterator[str]:
     with psycopg.connect(dsn) as connection:
         _fill_bars(connection)
         _fill_instruments(connection)
+        _fill_findings(connection)
         _fill_operations(connection)
     yield dsn
     server.drop_database(name)
@@ -79,6 +80,23 @@ def _fill_instruments(connection: psycopg.Connection) -> None:
         "INSERT INTO market.adjustment_factor VALUES (%s, %s, %s, 0.2, 5)",
         [SYMBOL, LONG_AGO[0], SESSIONS[2]],
     )
+
+
+def _fill_findings(connection: psycopg.Connection) -> None:
+    for session in LONG_AGO + SESSIONS:
+        for table in ("signal", "screen_result"):
+            connection.execute("SELECT ops.ensure_year_partitions(%s, %s, %s)", [f"derived.{table}", session, session])
+        for symbol, side, strength in ((SYMBOL, "buy", 60), ("000002", "sell", 80)):
+            connection.execute(
+                "INSERT INTO derived.signal (symbol, session, strategy, strategy_version, side, strength, priority, "
+                "reason, close, known_at) VALUES (%s, %s, 'rsi', 1, %s, %s, 'medium', 'RSI 28', 10000, now())",
+                [symbol, session, side, strength],
+            )
+        connection.execute("INSERT INTO derived.screen_run VALUES ('stable_trend', 1, %s, 3, 1, now())", [session])
+        connection.execute(
+            "INSERT INTO derived.screen_result VALUES ('stable_trend', 1, %s, %s, 1, '{\"adx_14\": 30}', now())",
+            [session, SYMBOL],
+        )
 
 
 def _fill_operations(connection: psycopg.Connection) -> None:

@@ -82,7 +82,7 @@ def run(dsn: str, query: Query) -> Result:
 
 def test_the_dashboard_has_queries_of_every_kind() -> None:
     assert {query.kind for query in QUERIES} == {"stat", "table", "timeseries", "candlestick", "variable"}
-    assert len(QUERIES) == 19
+    assert len(QUERIES) == 23
 
 
 @every_query
@@ -145,6 +145,16 @@ def test_the_variable_finds_an_issue_by_name_and_by_code(filled_warehouse: str, 
     result = run(filled_warehouse, query)
     assert result.columns == [("__text", "text"), ("__value", "text")]
     assert ("Made-up 0004Y0 (0004Y0)", "0004Y0") in result.rows
+
+
+def test_the_findings_are_those_of_the_last_session(filled_warehouse: str) -> None:
+    by_title = {query.title: run(filled_warehouse, query).rows for query in QUERIES}
+    last = SESSIONS[-1].isoformat()
+    assert [row[:5] for row in by_title["Signals of the last session"]] == [
+        (last, "000002", "Made-up 000002", "sell", 80),
+        (last, SYMBOL, f"Made-up {SYMBOL}", "buy", 60),
+    ]
+    assert [row[:4] for row in by_title["Top of the screens"]] == [(last, "Stable trend", 1, SYMBOL)]
 
 
 def test_the_market_panels_count_what_was_filled_in(filled_warehouse: str) -> None:

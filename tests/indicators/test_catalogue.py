@@ -7,7 +7,6 @@ import numpy as np
 
 from include.indicators.catalogue import CATALOGUE, COLUMNS, LOOKBACK
 from include.indicators.compute import HAS_VALUE, compute
-from include.indicators.page import PAGE, with_tables
 from include.indicators.panel import VALUES
 from tests.indicators.markets import market
 
@@ -57,10 +56,3 @@ def test_an_indicator_looks_at_its_inputs_and_at_nothing_else() -> None:
             for column in indicator.columns:
                 same = found.column(column.name).equals(expected.column(column.name))
                 assert same == (changed not in indicator.inputs), (column.name, changed)
-
-
-def test_the_page_is_up_to_date() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert with_tables(page) == page, "run: python -m include.indicators.page"
-    for column in COLUMNS:
-        assert f"| `{column.name}` |" in page

@@ -34,6 +34,34 @@ def test_the_last_sessions_alone_give_what_the_whole_history_gives(
     np.testing.assert_array_equal(found.sessions, whole.sessions[rows])
 
 
+@given(seeds, st.lists(st.integers(-5, 305), min_size=3, max_size=3))
+@settings(max_examples=10)
+def test_each_symbol_is_computed_from_its_own_session_on(seed: int, days: list[int]) -> None:
+    panel = market(seed, (300, 200, 300), halts=True)
+    since = FIRST_DAY + 4_700 + np.array(days)
+    found = compute(panel, since)
+    for number, (alone, first) in enumerate(zip(panel.blocks(1), since, strict=True)):
+        expected = compute(alone, first.astype(object))
+        rows = found.symbol_index == number
+        np.testing.assert_array_equal(found.sessions[rows], expected.sessions)
+        np.testing.assert_array_equal(found.flat[rows], expected.flat)
+        for column in COLUMNS:
+            np.testing.assert_array_equal(values(found, column.name)[rows], values(expected, column.name))
+
+
+@given(seeds, stillness, st.booleans())
+@settings(max_examples=10)
+def test_flags_and_counts_tell_the_reasons(seed: int, still: float, halts: bool) -> None:
+    found = compute(market(seed, (700, 30), halts=halts, still=still))
+    for place, column in enumerate(COLUMNS):
+        reasons = found.reasons(column.name)
+        np.testing.assert_array_equal(found.flat >> place & 1 == 1, reasons == Reason.FLAT)
+        np.testing.assert_array_equal(reasons == Reason.NO_TRADE, ~found.traded)
+        early = found.traded & (found.traded_sessions < column.warm_up)
+        np.testing.assert_array_equal(reasons == Reason.WARM_UP, early)
+    assert found.traded_sessions.max() == LOOKBACK or halts
+
+
 @given(seeds, st.sampled_from((9.2, 6.9, 4.6, 2.3)))
 @settings(max_examples=25)
 def test_violent_moves_before_the_lookback_are_forgotten(seed: int, fall_of: float) -> None:

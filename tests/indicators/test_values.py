@@ -57,14 +57,18 @@ def test_values_are_talibs_own_where_every_session_trades_and_no_window_is_flat(
 
 
 def test_rsi_is_the_published_one() -> None:
-    # The worked example of StockCharts' ChartSchool, "Relative Strength Index", printed to two decimals.
+    # The worked example of StockCharts' ChartSchool, "Relative Strength Index": closes of the fund QQQQ from 2009-12-14
+    # to 2010-02-01. Its page prints them in cents and the index to two decimals; its worksheet has these digits.
     closes = """44.3389 44.0902 44.1497 43.6124 44.3278 44.8264 45.0955 45.4245 45.8433 46.0826 45.8931 46.0328 45.6140
         46.2820 46.2820 46.0028 46.0328 46.4116 46.2222 45.6439 46.2122 46.2521 45.7137 46.4515 45.7835 45.3548 44.0288
         44.1783 44.2181 44.5672 43.4205 42.6628 43.1314"""
     published = """70.53 66.32 66.55 69.41 66.36 57.97 62.93 63.26 56.06 62.38 54.71 50.42 39.99 41.46 41.87 45.46 37.30
         33.08 37.77"""
-    found = values(compute(plain(np.array(closes.split(), float))), "rsi_14")
-    np.testing.assert_allclose(found[14:], np.array(published.split(), float), atol=0.01)
+    cents = """44.34 44.09 44.15 43.61 44.33 44.83 45.10 45.42 45.84 46.08 45.89 46.03 45.61 46.28 46.28 46.00 46.03
+        46.41 46.22 45.64 46.21 46.25 45.71 46.45 45.78 45.35 44.03 44.18 44.22 44.57 43.42 42.66 43.13"""
+    for printed, tolerance in ((closes, 0.005), (cents, 0.1)):
+        found = values(compute(plain(np.array(printed.split(), float))), "rsi_14")
+        np.testing.assert_allclose(found[14:], np.array(published.split(), float), atol=tolerance)
 
 
 def test_an_exponential_average_is_the_published_one() -> None:

@@ -98,8 +98,8 @@ COMMENT ON COLUMN derived.indicator.obv IS 'Volume added on a rising and taken o
 COMMENT ON COLUMN derived.indicator.volume_ratio_20 IS 'Volume over the mean volume of the 20 sessions before [ratio]';
 COMMENT ON COLUMN derived.indicator.beta_60 IS 'Slope of 60 returns on the index''s between the same sessions [ratio]';
 COMMENT ON COLUMN derived.indicator.relative_strength_60 IS 'Growth of the close over growth of the index in 60 sessions - 1 [ratio]';
-COMMENT ON COLUMN derived.indicator.foreign_net_krw_5 IS 'Bought less sold by foreigns over the last 5 sessions [KRW]';
-COMMENT ON COLUMN derived.indicator.foreign_net_krw_20 IS 'Bought less sold by foreigns over the last 20 sessions [KRW]';
+COMMENT ON COLUMN derived.indicator.foreign_net_krw_5 IS 'Bought less sold by foreigners over the last 5 sessions [KRW]';
+COMMENT ON COLUMN derived.indicator.foreign_net_krw_20 IS 'Bought less sold by foreigners over the last 20 sessions [KRW]';
 COMMENT ON COLUMN derived.indicator.institution_net_krw_5 IS 'Bought less sold by institutions over the last 5 sessions [KRW]';
 COMMENT ON COLUMN derived.indicator.institution_net_krw_20 IS 'Bought less sold by institutions over the last 20 sessions [KRW]';
 COMMENT ON COLUMN derived.indicator.foreign_pct_change_20 IS 'Held by foreigners, less that of 20 sessions before [percentage points]';
@@ -127,3 +127,25 @@ COMMENT ON COLUMN derived.indicator_column.warm_up IS 'Traded sessions of an iss
 COMMENT ON COLUMN derived.indicator_column.flat IS 'What a window in which nothing moves gives: defined, or when the value is null';
 COMMENT ON COLUMN derived.indicator_column.meaning IS 'What it says';
 COMMENT ON COLUMN derived.indicator_column.source IS 'Where the formula comes from';
+
+CREATE TABLE derived.indicator_state (
+    symbol         text PRIMARY KEY,
+    factor_digest  text NOT NULL,
+    written_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE derived.indicator_state IS 'Issues with rows in derived.indicator, and what those rest on';
+COMMENT ON COLUMN derived.indicator_state.symbol IS 'Exchange short code';
+COMMENT ON COLUMN derived.indicator_state.factor_digest IS 'Digest of the adjustment factors the rows were computed with; where it is no longer that of market.adjustment_factor, all of them are computed again';
+COMMENT ON COLUMN derived.indicator_state.written_at IS 'When rows of the issue were written last';
+
+CREATE TABLE ops.indicated_batch (batch_id bigint PRIMARY KEY);
+COMMENT ON TABLE ops.indicated_batch IS 'Batches looked at for what they change in the indicators: it is in derived.indicator, or in ops.indicator_due';
+COMMENT ON COLUMN ops.indicated_batch.batch_id IS 'Batch of the ledger';
+
+CREATE TABLE ops.indicator_due (
+    symbol  text PRIMARY KEY,
+    since   date NOT NULL
+);
+COMMENT ON TABLE ops.indicator_due IS 'Issues whose indicators are to be computed; empty but during a run, or after one that was cut short';
+COMMENT ON COLUMN ops.indicator_due.symbol IS 'Exchange short code';
+COMMENT ON COLUMN ops.indicator_due.since IS 'First session to compute; 0001-01-01 for all of them';

@@ -1,0 +1,1 @@
+"""The strategies, a module for each family."""

@@ -1,0 +1,280 @@
+"""Keeps ``derived.signal`` in step with the indicators and the catalogue of strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+
+from include.signals.catalogue import CATALOGUE
+from include.signals.evaluate import check_no_look_ahead, evaluate
+from include.signals.history import BARS, History
+from include.signals.strategy import Strategy, priority_of
+from include.warehouse.connection import SQL_QUERIES, connect
+from include.warehouse.reading import read_batches
+
+# Symbols read at once, about 100 MB of them: with all their sessions, or with the last ones.
+_SYMBOLS_WHOLE = 50
+_SYMBOLS_LATE = 250
+# Rows a strategy is checked on before its signals are written for the first time.
+_ROWS_CHECKED = 10_000
+_STRENGTH_DECIMALS = 2
+
+# A correction, or a new version, changes rows of years that the columnstore has compressed.
+_SETTINGS = """
+    SELECT set_config(name, '0', false) FROM pg_settings
+    WHERE name = 'timescaledb.max_tuples_decompressed_per_dml_transaction'
+"""
+_TEMPORARY = """
+    CREATE TEMPORARY TABLE looked_at (symbol text, since date, through date) ON COMMIT DELETE ROWS;
+    CREATE TEMPORARY TABLE found_signal (
+        symbol text, session date, strategy text, strategy_version integer, side text, strength double precision,
+        priority text, reason text
+    ) ON COMMIT DELETE ROWS;
+"""
+
+
+@dataclass(frozen=True)
+class SignalReport:
+    """What a refresh looked at and wrote; ``added`` counts signals that had been withdrawn and are back, too."""
+
+    symbols: int
+    added: int
+    changed: int
+    withdrawn: int
+    strategies_evaluated_anew: tuple[str, ...]
+
+    def summary(self) -> str:
+        """One line in plain words."""
+        if not self.symbols and not self.withdrawn:
+            return "Signals are up to date: no indicators have changed"
+        count = len(self.strategies_evaluated_anew)
+        anew = f"; {count} new strategies or versions evaluated over all history" if count else ""
+        return (
+            f"Signals of {self.symbols:,} symbols: {self.added:,} new, {self.changed:,} changed, "
+            f"{self.withdrawn:,} withdrawn{anew}"
+        )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """To look for signals of ``symbol`` from ``since`` on, reading from ``first`` on.
+
+    ``through`` is its last session with indicators; None where it has none. ``queued`` is the version of its row in the
+    queue, None where it has none: indicators written after it was read queue the symbol anew.
+    """
+
+    symbol: str
+    since: date
+    first: date
+    through: date | None
+    queued: str | None
+
+
+def refresh_signals(
+    dsn: str,
+    *,
+    everything: bool = False,
+    strategies: Sequence[Strategy] = CATALOGUE,
+    on_block: Callable[[int, int], None] | None = None,
+) -> SignalReport:
+    """Bring signals up to the indicators: of symbols whose indicators changed, from the session on they did.
+
+    All history is evaluated where a strategy is new or has a new version, and with ``everything``. A block of symbols
+    is one transaction; what a run that died had left, the next one does. Running again changes nothing: a signal that
+    is found again stays as it was written. One that is not found again is marked as withdrawn.
+
+    ``on_block`` is told after each block how many symbols of how many are done.
+
+    Raises:
+        LookAheadError: a strategy that is new or has a new version looks ahead; none of its signals is written.
+        StrategyError: a strategy has no strength where its condition holds.
+        WarehouseUnreachableError: the warehouse does not answer.
+    """
+    with connect(dsn, "etl", autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtext('refresh signals'))")
+        connection.execute(_SETTINGS.encode())
+        connection.execute(_TEMPORARY.encode())
+        withdrawn = _register(connection, strategies)
+        unevaluated = _unevaluated(connection)
+        whole = everything or bool(unevaluated)
+        tasks = _tasks(connection, strategies, whole=whole)
+        size = _SYMBOLS_WHOLE if whole else _SYMBOLS_LATE
+        blocks = [tasks[begin : begin + size] for begin in range(0, len(tasks), size)]
+        unchecked = [strategy for strategy in strategies if strategy.name in unevaluated]
+        done = added = changed = 0
+        for block, history in _read_ahead(dsn, blocks, strategies):
+            with connection.transaction():
+                _note(connection, block)
+                if history is not None:
+                    _check(history, unchecked)
+                    unchecked = []
+                    _stage(connection, history, block, strategies)
+                counts = _write(connection, block, strategies, unevaluated)
+            added, changed, withdrawn = added + counts[0], changed + counts[1], withdrawn + counts[2]
+            done += len(block)
+            if on_block:
+                on_block(done, len(tasks))
+        if unchecked:
+            # There were no indicators at all: they are evaluated when there are some.
+            unevaluated = []
+        connection.execute(
+            "UPDATE derived.strategy SET evaluated_version = version WHERE name = ANY (%s)", [unevaluated]
+        )
+    return SignalReport(len(tasks), added, changed, withdrawn, tuple(unevaluated))
+
+
+def _register(connection: psycopg.Connection, strategies: Sequence[Strategy]) -> int:
+    """Keep ``derived.strategy`` as declared; how many signals of strategies no longer declared were withdrawn."""
+    names = [strategy.name for strategy in strategies]
+    with connection.transaction():
+        for strategy in strategies:
+            declared = {
+                "name": strategy.name,
+                "version": strategy.version,
+                "title": strategy.title,
+                "family": strategy.family,
+                "side": strategy.side,
+                "condition": strategy.words,
+                "strength": strategy.strength_in_words,
+                "source": strategy.source,
+                "memory": strategy.memory,
+                "stop_loss_pct": strategy.stop_loss_pct,
+            }
+            connection.execute((SQL_QUERIES / "register_strategy.sql").read_bytes(), declared)
+        retired = connection.execute(
+            "UPDATE derived.strategy SET retired_at = now(), evaluated_version = NULL "
+            "WHERE retired_at IS NULL AND name <> ALL (%s) RETURNING name",
+            [names],
+        ).fetchall()
+        if not retired:
+            return 0
+        return connection.execute(
+            "UPDATE derived.signal SET withdrawn_at = now() WHERE withdrawn_at IS NULL AND strategy = ANY (%s)",
+            [[name for (name,) in retired]],
+        ).rowcount
+
+
+def _unevaluated(connection: psycopg.Connection) -> list[str]:
+    """The strategies of which not all history was evaluated with their version."""
+    rows = connection.execute(
+        "SELECT name FROM derived.strategy "
+        "WHERE retired_at IS NULL AND evaluated_version IS DISTINCT FROM version ORDER BY name"
+    )
+    return [name for (name,) in rows.fetchall()]
+
+
+def _tasks(connection: psycopg.Connection, strategies: Sequence[Strategy], *, whole: bool) -> list[_Task]:
+    """Every symbol, or those of the queue, the ones of which little has to be read together."""
+    query = "find_all_symbols.sql" if whole else "find_unsignalled_symbols.sql"
+    memory = max(strategy.memory for strategy in strategies)
+    rows = connection.execute((SQL_QUERIES / query).read_bytes(), {"memory": memory})
+    return [_Task(*row) for row in rows.fetchall()]
+
+
+def _read_ahead(
+    dsn: str, blocks: Sequence[Sequence[_Task]], strategies: Sequence[Strategy]
+) -> Iterator[tuple[Sequence[_Task], History | None]]:
+    """What there is of each block; the next one is read while one is worked on."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        coming = [beside.submit(_read, dsn, block, strategies) for block in blocks[:1]]
+        for place, block in enumerate(blocks):
+            history = coming.pop().result()
+            coming = [beside.submit(_read, dsn, following, strategies) for following in blocks[place + 1 : place + 2]]
+            yield block, history
+
+
+def _note(connection: psycopg.Connection, block: Sequence[_Task]) -> None:
+    """Take ``block`` from the queue, but for what was queued again, and note what is looked at."""
+    connection.execute(
+        "DELETE FROM ops.unsignalled_symbol WHERE symbol IN (SELECT symbol FROM ops.unsignalled_symbol AS queued "
+        "JOIN unnest(%s::text[], %s::text[]) AS task (symbol, version) USING (symbol) "
+        "WHERE queued.xmin::text = task.version FOR UPDATE OF queued SKIP LOCKED)",
+        [[task.symbol for task in block], [task.queued for task in block]],
+    )
+    with connection.cursor() as cursor, cursor.copy("COPY looked_at FROM STDIN") as copy:
+        for task in block:
+            copy.write_row((task.symbol, task.since, task.through))
+
+
+def _read(dsn: str, block: Sequence[_Task], strategies: Sequence[Strategy]) -> History | None:
+    """What ``strategies`` look at of the symbols of ``block``; None where there is nothing."""
+    columns = sorted({column for strategy in strategies for column in strategy.columns}.difference(BARS))
+    query = sql.SQL(
+        "SELECT indicator.symbol, indicator.session, bar.open, bar.high, bar.low, bar.close, bar.volume, {columns} "
+        "FROM derived.indicator AS indicator JOIN mart.adjusted_daily_bar AS bar "
+        "ON bar.symbol = indicator.symbol AND bar.session = indicator.session "
+        "WHERE indicator.traded AND indicator.symbol = ANY ({symbols}) AND indicator.session >= {first} "
+        "AND bar.symbol = ANY ({symbols}) AND bar.session >= {first} ORDER BY indicator.symbol, indicator.session"
+    ).format(
+        columns=sql.SQL(", ").join(sql.Identifier("indicator", column) for column in columns),
+        symbols=sql.Literal([task.symbol for task in block]),
+        first=sql.Literal(min(task.first for task in block)),
+    )
+    with read_batches(dsn, query) as batches:
+        rows = list(batches)
+    return History.from_arrow(pa.Table.from_batches(rows)) if sum(map(len, rows)) else None
+
+
+def _check(history: History, strategies: Sequence[Strategy]) -> None:
+    _, some = next(history.blocks(_ROWS_CHECKED))
+    for strategy in strategies:
+        check_no_look_ahead(strategy, some)
+
+
+def _stage(
+    connection: psycopg.Connection, history: History, block: Sequence[_Task], strategies: Sequence[Strategy]
+) -> None:
+    """The signals of ``history`` that are looked for, into the temporary table found_signal."""
+    since = {task.symbol: task.since for task in block}
+    firsts = np.array([since[symbol] for symbol in history.symbols], "datetime64[D]")
+    with connection.cursor() as cursor, cursor.copy("COPY found_signal FROM STDIN") as copy:
+        for hits in evaluate(history, strategies):
+            strategy = hits.strategy
+            asked = history.sessions[hits.rows] >= firsts[history.symbol_index(hits.rows)]
+            rows = hits.rows[asked]
+            symbols = history.symbols[history.symbol_index(rows)].tolist()
+            sessions = history.sessions[rows].tolist()
+            strengths = hits.strengths[asked].round(_STRENGTH_DECIMALS).tolist()
+            reasons = strategy.reasons(history, rows)
+            for symbol, session, strength, reason in zip(symbols, sessions, strengths, reasons, strict=True):
+                found = (symbol, session, strategy.name, strategy.version, strategy.side)
+                copy.write_row((*found, strength, priority_of(strength), reason))
+
+
+def _write(
+    connection: psycopg.Connection,
+    block: Sequence[_Task],
+    strategies: Sequence[Strategy],
+    unevaluated: Sequence[str],
+) -> tuple[int, int, int]:
+    """Make the table hold what was found of the symbols looked at: signals added, changed and withdrawn."""
+    connection.execute("ANALYZE found_signal, looked_at")
+    connection.execute(
+        "SELECT ops.ensure_year_partitions('derived.signal', min(session), max(session)) "
+        "FROM found_signal HAVING count(*) > 0"
+    )
+    place = {"symbols": [task.symbol for task in block], "since": min(task.since for task in block)}
+    withdrawn = connection.execute((SQL_QUERIES / "withdraw_signals.sql").read_bytes(), place).rowcount
+    [(added, changed)] = connection.execute(
+        (SQL_QUERIES / "write_signals.sql").read_bytes(),
+        place
+        | {
+            "unevaluated": list(unevaluated),
+            "of_flows": [strategy.name for strategy in strategies if strategy.of_flows],
+        },
+    ).fetchall()
+    connection.execute(
+        "DELETE FROM derived.signal_state WHERE symbol IN (SELECT symbol FROM looked_at WHERE through IS NULL)"
+    )
+    connection.execute(
+        "INSERT INTO derived.signal_state SELECT symbol, through FROM looked_at WHERE through IS NOT NULL "
+        "ON CONFLICT (symbol) DO UPDATE SET through = excluded.through WHERE signal_state.through <> excluded.through"
+    )
+    return added, changed, withdrawn

@@ -1,0 +1,102 @@
+"""``krxw screen``, as typed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from include.cli.main import app
+from include.cli.terminal import console
+from include.platform.postgres import PostgresServer
+from include.warehouse.migrations import migrate
+from tests.screens.filled import fill
+
+Run = Callable[..., Result]
+
+CHEAP = {
+    "name": "cheap",
+    "title": "Cheap",
+    "meaning": "Below ten times its book value",
+    "conditions": [{"column": "pbr", "op": "<", "value": 10}, {"column": "market", "op": "in", "value": ["KOSPI"]}],
+    "rank": {"column": "pbr", "order": "ascending"},
+    "limit": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def dsn(postgres_server: PostgresServer) -> Iterator[str]:
+    """A warehouse whose last three sessions can be screened."""
+    dsn = postgres_server.create_database("warehouse_of_screens")
+    migrate(dsn)
+    fill(dsn, symbols=40, sessions=130, kept=3, last=date(2024, 6, 28))
+    yield dsn
+    postgres_server.drop_database("warehouse_of_screens")
+
+
+@pytest.fixture
+def krxw(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command in this process: eleven of its own would take half a minute to start."""
+    monkeypatch.setenv("KRXW_HOME", str(tmp_path))
+    monkeypatch.setenv("KRXW_WAREHOUSE_DSN", dsn)
+    monkeypatch.setattr(console, "width", 200)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["screen", *arguments])
+
+    return run
+
+
+def test_a_screen_is_checked_added_run_changed_and_removed(krxw: Run, dsn: str, tmp_path: Path) -> None:
+    file = tmp_path / "cheap.json"
+    file.write_text(json.dumps(CHEAP))
+    checked = krxw("check", str(file))
+    assert checked.exit_code == 0, checked.stderr
+    assert "pbr < 10\n  market in KOSPI\n  by pbr, lowest first, the first 2 kept" in checked.stdout
+    assert krxw("add", str(file), "--by", "kim").stdout == "Kept: cheap, version 1.\n"
+    again = krxw("add", str(file))
+    assert again.exit_code == 1
+    assert "a screen called 'cheap' is there, version 1 by kim" in again.stderr
+
+    found = krxw("run", "cheap")
+    assert found.exit_code == 0, found.stderr
+    assert re.search(r"2024-06-28: \d+ hits among \d+ issues considered, 2 shown", found.stdout)
+    assert "시험" in found.stdout
+    assert krxw("run", "cheap", "--session", "2024-06-27", "--save").exit_code == 0
+    assert "2024-06-27" in next(line for line in krxw("list").stdout.splitlines() if line.startswith("cheap"))
+
+    shown = json.loads(krxw("show", "cheap", "--json").stdout)
+    assert shown == CHEAP
+    file.write_text(json.dumps(shown | {"limit": 1}))
+    assert krxw("add", str(file), "--replace").stdout == "Kept: cheap, version 2.\n"
+    assert krxw("remove", "cheap").exit_code == 0
+    assert "no screen is called 'cheap'" in krxw("run", "cheap").stderr
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT count(*) FROM mart.screen_result").fetchone() == (2,)
+
+
+def test_what_is_wrong_is_said_without_a_traceback(krxw: Run, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.json"
+    file.write_text(json.dumps(CHEAP | {"conditions": [{"column": "rsi14", "op": "<", "value": 130}]}))
+    done = krxw("add", str(file))
+    assert done.exit_code == 1
+    assert done.stderr.strip() == (
+        'conditions[0].column: expected a column a screen may use, got "rsi14"; did you mean rsi_14?'
+    )
+    closed = krxw("run", "stable_trend", "--session", "2024-06-29")
+    assert closed.exit_code == 1
+    assert "stable_trend has nothing to look at on 2024-06-29: no issue that traded has indicators" in closed.stderr
+
+
+def test_columns_are_listed_with_unit_and_range(krxw: Run) -> None:
+    listed = krxw("columns")
+    assert listed.exit_code == 0, listed.stderr
+    line = next(line for line in listed.stdout.splitlines() if line.startswith("rsi_14"))
+    assert re.match(r"rsi_14 +percent +0 to 100 +Average gain", line)
