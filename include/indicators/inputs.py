@@ -29,7 +29,6 @@ _BARS = """
     SELECT symbol, session, high, low, close, volume, market
     FROM mart.adjusted_daily_bar
     WHERE symbol = ANY ({symbols}) AND session >= {first}
-    ORDER BY symbol, session
 """
 # Each issue's own sessions, by the key: what is asked for is a small part of these tables.
 _FLOWS_OF_ISSUES = """
@@ -123,14 +122,20 @@ def read_inputs(dsn: str, due: Sequence[Due], indices: IndexCloses) -> Inputs:
 
 
 def _read_bars(dsn: str, due: Sequence[Due]) -> pa.Table:
-    """The bars of ``due``, each from its own ``first`` on."""
+    """The bars of ``due``, each from its own ``first`` on, by symbol and session.
+
+    They come partition by partition, each in this order: sorting them here takes a tenth of what it takes the server.
+    """
     starts = {each.symbol: each.first or date.min for each in due}
     symbols = sorted(starts)
     query = sql.SQL(_BARS).format(symbols=_texts(symbols), first=sql.Literal(min(starts.values())))
     bars = _read(dsn, query, _BAR_SCHEMA)
     first = np.array([starts[symbol] for symbol in symbols], "datetime64[D]")
     number = pc.index_in(bars["symbol"], pa.array(symbols, pa.string())).to_numpy()
-    return bars.filter(pa.array(_days(bars["session"]) >= first[number]))
+    days = _days(bars["session"])
+    wanted = np.flatnonzero(days >= first[number])
+    order = np.argsort(_keys(number[wanted], days[wanted]), kind="stable")
+    return bars.take(pa.array(wanted[order]))
 
 
 def _without_short(bars: pa.Table, by_symbol: dict[str, Due]) -> tuple[pa.Table, tuple[Due, ...]]:

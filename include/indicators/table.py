@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,8 +23,10 @@ from include.indicators.inputs import Inputs, read_index_closes, read_inputs
 from include.warehouse.connection import connect
 
 # Rows taken at once. One that is written weighs more: it has all results, as numbers and as an Arrow table.
-_ROWS_AT_ONCE = 800_000
+_ROWS_AT_ONCE = 400_000
 _WEIGHT_OF_RESULTS = 5
+# Read while one is worked on: the server takes longer to read an increment than it takes to compute it.
+_BLOCKS_AHEAD = 2
 # Rows encoded before the first of them is sent.
 _ROWS_PER_MESSAGE = 8_192
 
@@ -144,16 +147,15 @@ class _Run:
         return left
 
     def _read_ahead(self, due: Sequence[Due]) -> Iterator[Inputs]:
-        """The inputs of ``due``, block by block; the next one is read while one is worked on."""
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            coming: Future[Inputs] | None = None
+        """The inputs of ``due``, block by block; the next ones are read while one is worked on."""
+        with ThreadPoolExecutor(_BLOCKS_AHEAD) as beside:
+            coming: deque[Future[Inputs]] = deque()
             for block in self._blocks(due):
-                following = beside.submit(read_inputs, self._dsn, block, self._indices)
-                if coming is not None:
-                    yield coming.result()
-                coming = following
-            if coming is not None:
-                yield coming.result()
+                coming.append(beside.submit(read_inputs, self._dsn, block, self._indices))
+                if len(coming) > _BLOCKS_AHEAD:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
 
     def _blocks(self, due: Sequence[Due]) -> Iterator[list[Due]]:
         """``due``, the ones that reach back furthest first, in parts that fit into memory."""
