@@ -15,6 +15,9 @@ import psutil
 import typer
 from rich.console import Console
 
+from benchmarks.backtests import add_backtests
+from benchmarks.bar_files import bar_files
+from benchmarks.bar_warehouse import fill
 from benchmarks.bulk_copy import copy_seconds, dump
 from benchmarks.corporate_actions import SYMBOLS, YEARS, measure_corporate_actions, show
 from benchmarks.daily_dags import add_times, measure_daily_dags
@@ -23,7 +26,7 @@ from benchmarks.features import add_features
 from benchmarks.figures import Figures
 from benchmarks.filled_warehouse import measure_filled
 from benchmarks.indicator_table import measure_indicator_table
-from benchmarks.indicators import add_indicators
+from benchmarks.indicators import SESSIONS_PER_YEAR, add_indicators
 from benchmarks.load import LoadResult, load_in_child
 from benchmarks.market_files import MarketFiles, market_files
 from benchmarks.session_collection import add_costs, collect_in_child
@@ -71,7 +74,7 @@ def main(
                 _measure(server, home, files, years, repeats, figures, report)
                 if engine.name == "postgresql":
                     _measure_long(server, home, files, long_years, figures, report)
-                    measure_indicator_table(server, home, symbols, 15, figures, report)
+                    _measure_derived(server, home, symbols, figures, report)
                 _measure_session(server, home, figures, report)
                 comparison = measure_corporate_actions(server, home, files_of_actions, figures, report)
         add_times(figures, measure_daily_dags(report))
@@ -159,6 +162,19 @@ def _measure_long(
         load = load_in_child(dsn, home / "scratch", files.folder, files.first(years), files.last)
     figures.add(f"load of {years} years", server.engine.name, load.rows_per_second, "rows/s")
     _add_peak(figures, f"peak memory, {years} years", server.engine.name, load.peak_rss_bytes)
+
+
+def _measure_derived(
+    server: PostgresServer, home: Path, symbols: int, figures: Figures, report: Callable[[str], None]
+) -> None:
+    """Indicators and backtests of 15 years."""
+    name = server.engine.name
+    with empty_warehouse(server) as dsn:
+        report(f"{name}: 15 years of bars")
+        sessions = fill(dsn, bar_files(home, symbols, 15 * SESSIONS_PER_YEAR))
+        report(f"{name}: backtests of 15 years")
+        add_backtests(figures, name, dsn, home / "scratch")
+        measure_indicator_table(server.engine, dsn, home, sessions, figures, report)
 
 
 def _measure_session(server: PostgresServer, home: Path, figures: Figures, report: Callable[[str], None]) -> None:

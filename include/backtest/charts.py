@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+from numpy.typing import NDArray
 
 from include.backtest.market_bars import Floats
 
@@ -19,7 +20,7 @@ _INK, _PORTFOLIO, _INDEX, _LOSS = "#1c2330", "#2458c5", "#98a3b6", "#c8452f"
 _STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "krx-warehouse", "font.family": "sans-serif", "font.size": 9}
 
 
-def equity_chart(sessions: Sequence[date], equity: Floats, index: Floats) -> str:
+def equity_chart(sessions: Sequence[date], equity: NDArray[np.int64], index: Floats) -> str:
     """The growth of 100 won in a portfolio and in an index, on a scale of ratios, above the portfolio's drawdown."""
     with rc_context(_STYLE):
         figure = Figure(figsize=(9.2, 4.4), layout="constrained")
@@ -47,7 +48,7 @@ def equity_chart(sessions: Sequence[date], equity: Floats, index: Floats) -> str
         return _svg(figure)
 
 
-def spark_line(equity: Floats) -> str:
+def spark_line(equity: NDArray[np.int64]) -> str:
     """The shape of a curve, small and bare."""
     with rc_context(_STYLE):
         figure = Figure(figsize=(1.5, 0.36))

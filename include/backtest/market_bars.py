@@ -8,7 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from include.market.limits import UnknownLimitError, limit_price_arrays, price_limit_percent
+from include.market.limits import (
+    UnknownLimitError,
+    etp_limit_price_arrays,
+    limit_price_arrays,
+    price_limit_percent,
+)
 from include.market.symbols import Market
 
 Won = NDArray[np.int64]
@@ -30,7 +35,8 @@ class MarketBars:
     is 0 on a session the issue did not trade, whose close is carried. ``price_factor`` is what the issue's raw prices
     are multiplied by for corporate actions. ``market`` is a place in ``MARKETS``, ``taxed`` whether a sale is taxed
     (shares are, ETFs and ETNs are not). ``index_open`` and ``index_close`` are of the index an issue is measured
-    against, by ``index`` of the row and day (points; NaN where not published).
+    against, by ``index`` of the row and day (points; NaN where not published). ``gone`` says by symbol whether it left
+    the market; one that is not, and has no bar on the last sessions, is waited for.
     """
 
     symbols: NDArray[np.object_]
@@ -49,6 +55,7 @@ class MarketBars:
     index: NDArray[np.int8]
     index_open: Floats
     index_close: Floats
+    gone: Flags
 
     def __len__(self) -> int:
         return len(self.day)
@@ -62,6 +69,24 @@ class MarketBars:
     def symbol_end(self) -> NDArray[np.int64]:
         """Of each row, the place after its symbol's last row."""
         return np.repeat(self.offsets[1:], np.diff(self.offsets))
+
+    @cached_property
+    def is_gone(self) -> Flags:
+        """Of each row, whether its symbol left the market."""
+        return np.repeat(self.gone, np.diff(self.offsets))
+
+    @cached_property
+    def adjusted_close(self) -> Floats:
+        """By row (won)."""
+        return self.close * self.price_factor
+
+    @cached_property
+    def close_returns(self) -> NDArray[np.float32]:
+        """Adjusted close over that of the row before, less one; 0 on a symbol's first row."""
+        returns = np.zeros(len(self), np.float32)
+        returns[1:] = self.adjusted_close[1:] / self.adjusted_close[:-1] - 1
+        returns[self.offsets[:-1]] = 0
+        return returns
 
     @cached_property
     def opens_at_upper_limit(self) -> Flags:
@@ -93,23 +118,32 @@ class MarketBars:
         """Up to each row, the last one with trading, of whatever symbol."""
         return np.maximum.accumulate(np.where(self.traded, np.arange(len(self)), 0))
 
+    def prepare(self) -> None:
+        """Work out now all that is kept once asked for, so that processes split off later share it."""
+        for name, attribute in vars(MarketBars).items():
+            if isinstance(attribute, cached_property):
+                getattr(self, name)
+
     def _at_limit(self, prices: Won, *, upper: bool) -> Flags:
         """Where ``prices`` of traded rows are at the limit or beyond; false where no limit is known for the day."""
         found = np.zeros(len(self), np.bool_)
         moved = (prices - self.base_price) * (1 if upper else -1)
         near = self.traded & (moved > 0)
         for place, market in enumerate(MARKETS):
-            of_market = near & (self.market == place)
-            percent = _limit_percents(market, self.sessions)[self.day[of_market]]
-            rows = np.flatnonzero(of_market)
-            rows = rows[100 * moved[rows] >= _NEAR_LIMIT * percent * self.base_price[rows]]
-            rows = rows[np.argsort(self.day[rows], kind="stable")]
-            for of_day in np.split(rows, np.flatnonzero(np.diff(self.day[rows])) + 1):
-                if len(of_day):
-                    session = self.sessions[self.day[of_day[0]]].item()
-                    lower_limit, upper_limit = limit_price_arrays(self.base_price[of_day], market, session)
-                    beyond = prices[of_day] >= upper_limit if upper else prices[of_day] <= lower_limit
-                    found[of_day] = beyond
+            percent = _limit_percents(market, self.sessions)
+            for is_share in (True, False):
+                rows = np.flatnonzero(near & (self.market == place) & (self.taxed == is_share))
+                rows = rows[100 * moved[rows] >= _NEAR_LIMIT * percent[self.day[rows]] * self.base_price[rows]]
+                rows = rows[np.argsort(self.day[rows], kind="stable")]
+                for of_day in np.split(rows, np.flatnonzero(np.diff(self.day[rows])) + 1):
+                    if len(of_day):
+                        session, bases = self.sessions[self.day[of_day[0]]].item(), self.base_price[of_day]
+                        limits = (
+                            limit_price_arrays(bases, market, session)
+                            if is_share
+                            else etp_limit_price_arrays(bases, session)
+                        )
+                        found[of_day] = prices[of_day] >= limits[1] if upper else prices[of_day] <= limits[0]
         return found
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from include.backtest.fund import Cohorts, cohorts
 from include.backtest.market_bars import Flags, Floats, MarketBars, Rows
 
 Side = Literal["buy", "sell"]
@@ -33,14 +34,14 @@ class CostRates:
 class Outcomes:
     """Results of the signals that could be followed and whose horizon is over, one element each.
 
-    ``signal_day`` and ``exit_day`` are places in the sessions of the bars, ``market``, on the exit, in
-    ``MARKETS``. ``returns`` are
-    of a purchase and its sale after costs; of a signal to sell they are what the sale spared: minus the return of
-    holding on, without costs. ``excess`` is ``returns`` over the index's from the entry's open to the exit's close,
-    for a sale over holding the index; NaN where there is no index.
+    ``signal_day`` and ``exit_day`` are places in the sessions of the bars, ``market``, on the exit, in ``MARKETS``.
+    ``returns`` are of a purchase and its sale after costs; of a signal to sell they are what the sale spared: minus the
+    return of holding on, without costs. ``excess`` is ``returns`` over the index's from the entry's open to the exit's
+    close, for a sale over holding the index; NaN where there is no index.
 
-    ``signals`` counts all there were, ``unfilled`` those that could not be followed (halted, no bar, opened at the
-    limit), ``pending`` those whose horizon is not over.
+    ``cohorts`` are the same positions session by session. ``signals`` counts all there were, ``unfilled`` those that
+    could not be followed (halted, no bar, opened at the limit, a sale whose tax is not known), ``pending`` those whose
+    horizon is not over.
     """
 
     signal_day: NDArray[np.int32]
@@ -48,6 +49,7 @@ class Outcomes:
     market: NDArray[np.int8]
     returns: Floats
     excess: Floats
+    cohorts: Cohorts
     signals: int
     unfilled: int
     pending: int
@@ -100,30 +102,46 @@ def outcomes(bars: MarketBars, entries: Entries, side: Side, horizon: int, costs
     at the first later close where that is not so. Of an issue that is delisted before, the last close counts.
     """
     exits, is_over = _exits(bars, entries, horizon, side)
-    exits = exits[is_over]
+    purchase, sale = _costs(bars, entries, exits, side, costs)
+    known = ~np.isnan(sale)
+    chosen = is_over & known
+    exits, rows, sale, price = exits[chosen], entries.rows[chosen], sale[chosen], entries.price[chosen]
     exit_day, market = bars.day[exits], bars.market[exits]
-    signal_day = bars.day[entries.signals[is_over]]
-    growth = bars.close[exits] * bars.price_factor[exits] / entries.price[is_over]
-    index_growth = bars.index_close[entries.index[is_over], exit_day] / entries.index_open[is_over]
-    if side == "buy":
-        sale = np.where(bars.taxed[exits], costs.sale[market, exit_day], costs.untaxed_sale[exit_day])
-        returns = growth * (1 - sale) / (1 + costs.purchase[signal_day + 1]) - 1
-        excess = returns - (index_growth - 1)
-    else:
-        returns = 1 - growth
-        excess = index_growth - growth
-    # Before the taxes that are known there is no result.
-    known = ~np.isnan(returns)
+    signal_day = bars.day[entries.signals[chosen]]
+    paid = price * (1 + purchase[chosen])
+    growth = bars.adjusted_close[exits] * (1 - sale) / paid
+    index_growth = bars.index_close[entries.index[chosen], exit_day] / entries.index_open[chosen]
+    sign = 1 if side == "buy" else -1
     return Outcomes(
-        signal_day=signal_day[known],
-        exit_day=exit_day[known],
-        market=market[known],
-        returns=returns[known],
-        excess=excess[known],
+        signal_day=signal_day,
+        exit_day=exit_day,
+        market=market,
+        returns=sign * (growth - 1),
+        excess=sign * (growth - index_growth),
+        cohorts=cohorts(
+            bars,
+            entries=rows,
+            exits=exits,
+            entry_growth=bars.adjusted_close[rows] / paid,
+            sale=sale,
+            signal_day=signal_day,
+            market=market,
+            horizon=horizon,
+            sign=sign,
+        ),
         signals=entries.counted,
-        unfilled=entries.unfilled,
+        unfilled=entries.unfilled + int(np.count_nonzero(is_over & ~known)),
         pending=entries.pending + int(np.count_nonzero(~is_over)),
     )
+
+
+def _costs(bars: MarketBars, entries: Entries, exits: Rows, side: Side, costs: CostRates) -> tuple[Floats, Floats]:
+    """Shares of the amount that the purchases and the sales cost; nothing for what a sale spares."""
+    if side == "sell":
+        return np.zeros(len(exits)), np.zeros(len(exits))
+    day = bars.day[exits]
+    sale = np.where(bars.taxed[exits], costs.sale[bars.market[exits], day], costs.untaxed_sale[day])
+    return costs.purchase[bars.day[entries.rows]], sale
 
 
 def _exits(bars: MarketBars, entries: Entries, horizon: int, side: Side) -> tuple[Rows, Flags]:
@@ -131,6 +149,7 @@ def _exits(bars: MarketBars, entries: Entries, horizon: int, side: Side) -> tupl
     wanted_day = bars.day[entries.signals] + horizon
     ends = bars.symbol_end[entries.signals]
     last_day = bars.day[ends - 1]
+    gone = bars.is_gone[entries.signals]
     exits = np.where(wanted_day > last_day, ends, np.minimum(entries.signals + horizon, ends - 1))
     # Without a missing bar a day on is a row on; where one is missing, the first row not before the day is sought.
     for place in np.flatnonzero((wanted_day <= last_day) & (bars.day[np.minimum(exits, ends - 1)] != wanted_day)):
@@ -140,4 +159,4 @@ def _exits(bars: MarketBars, entries: Entries, horizon: int, side: Side) -> tupl
     beyond = exits >= ends
     # Delisted before: the last row on which the issue traded, at the earliest the entry.
     exits = np.where(beyond, bars.last_traded[ends - 1], exits)
-    return exits, ~(beyond & (last_day == len(bars.sessions) - 1))
+    return exits, ~beyond | gone

@@ -13,13 +13,14 @@ import numpy as np
 from include.backtest.market_bars import MARKETS, Floats, MarketBars, Rows
 from include.backtest.results import PortfolioResult
 from include.backtest.statistics import SESSIONS_PER_YEAR
+from include.signals.strategy import Strategy
 from include.trading.fills import Bar
 from include.trading.portfolio import step
 from include.trading.rules import Rules
 from include.trading.state import Side, Signal, State
 
 CAPITAL_KRW = 100_000_000
-# A portfolio with room for ten looks no further down the list.
+# A portfolio with room for ten looks no further down the list of what to buy.
 SIGNALS_A_DAY = 50
 
 
@@ -47,10 +48,10 @@ class Tape:
 
     @cached_property
     def left(self) -> dict[int, list[str]]:
-        """By day, the symbols whose last bar was the session before."""
+        """By day, the symbols that are gone and whose last bar was the session before."""
         last_days = self.bars.day[self.bars.offsets[1:] - 1]
         found: defaultdict[int, list[str]] = defaultdict(list)
-        for symbol, day in zip(self.bars.symbols, last_days.tolist(), strict=True):
+        for symbol, day in zip(self.bars.symbols[self.bars.gone], last_days[self.bars.gone].tolist(), strict=True):
             found[day + 1].append(symbol)
         return dict(found)
 
@@ -89,15 +90,18 @@ class _Session:
         )
 
 
-def strongest_by_day(
+def signals_by_day(
     bars: MarketBars, strategy: str, side: Side, rows: Rows, strengths: Floats
 ) -> dict[int, list[Signal]]:
-    """The ``SIGNALS_A_DAY`` strongest signals on ``rows`` of ``bars`` by day; of equal ones the first symbols."""
+    """The signals on ``rows`` of ``bars`` by day: all of those to sell, the ``SIGNALS_A_DAY`` strongest to buy.
+
+    Of equally strong ones the first symbols are taken.
+    """
     days = bars.day[rows]
     order = np.lexsort((rows, -strengths, days))
     sorted_days = days[order]
     rank = np.arange(len(order)) - np.searchsorted(sorted_days, sorted_days)
-    chosen = order[rank < SIGNALS_A_DAY]
+    chosen = order if side == "sell" else order[rank < SIGNALS_A_DAY]
     symbols = bars.symbols[np.searchsorted(bars.offsets, rows[chosen], side="right") - 1].tolist()
     found: defaultdict[int, list[Signal]] = defaultdict(list)
     for day, symbol, strength in zip(days[chosen].tolist(), symbols, strengths[chosen].tolist(), strict=True):
@@ -107,33 +111,35 @@ def strongest_by_day(
 
 def simulate(
     tape: Tape,
-    strategy: str,
-    version: int,
+    strategy: Strategy,
     signals: Mapping[int, Sequence[Signal]],
     rules: Rules,
     index_close: Floats,
+    first_day: int = 0,
 ) -> PortfolioResult:
-    """The portfolio of ``CAPITAL_KRW`` from the first session to the last.
+    """The portfolio of ``CAPITAL_KRW`` from ``first_day`` to the last session.
 
     Args:
         tape: the market.
-        strategy: the strategy followed, and its version.
-        version: the same.
+        strategy: the strategy followed.
         signals: what was said on each day's evening, of whichever strategies the portfolio listens to.
         rules: what the portfolio is run by.
         index_close: the index it is compared with, by day (points).
+        first_day: the place of its first session: from there on the taxes on all sales are known.
 
     Raises:
         UnknownTaxError: a sale before the taxes that are known.
     """
     state = State.start(CAPITAL_KRW)
     sessions = tape.bars.sessions.tolist()
-    equity = np.empty(len(sessions))
+    equity = np.full(len(sessions), CAPITAL_KRW, np.int64)
     gone: set[str] = set()
     gains: list[int] = []
     fees = taxes = unfilled = 0
     for day, session in enumerate(sessions):
         gone.update(tape.left.get(day, ()))
+        if day < first_day:
+            continue
         happened = step(state, rules, session, _Session(tape, day), signals.get(day, ()), tape.ratios.get(day), gone)
         state = happened.state
         equity[day] = state.equity_krw
@@ -141,10 +147,11 @@ def simulate(
         taxes += sum(execution.tax_krw for execution in happened.executions)
         unfilled += sum(outcome.shares_filled == 0 for outcome in happened.outcomes)
         gains += [closed.gain_krw for closed in happened.closed]
+    equity, index_close, sessions = equity[first_day:], index_close[first_day:], sessions[first_day:]
     returns = np.diff(equity, prepend=CAPITAL_KRW) / np.concatenate(((CAPITAL_KRW,), equity[:-1]))
     return PortfolioResult(
-        strategy=strategy,
-        strategy_version=version,
+        strategy=strategy.name,
+        strategy_version=strategy.version,
         sessions=tuple(sessions),
         equity_krw=equity,
         index_close=index_close,
@@ -154,14 +161,20 @@ def simulate(
         annual_volatility=_finite(empyrical.annual_volatility(returns, annualization=SESSIONS_PER_YEAR)),
         sharpe_ratio=_finite(empyrical.sharpe_ratio(returns, annualization=SESSIONS_PER_YEAR)),
         max_drawdown=float(empyrical.max_drawdown(returns)),
-        index_return=_finite(index_close[-1] / index_close[0] - 1),
+        index_return=_growth(index_close),
         trades=len(gains),
         win_rate=sum(gain > 0 for gain in gains) / len(gains) if gains else None,
-        fees_krw=float(fees),
-        taxes_krw=float(taxes),
+        fees_krw=fees,
+        taxes_krw=taxes,
         unfilled_orders=unfilled,
         rules=rules.to_dict(),
     )
+
+
+def _growth(levels: Floats) -> float | None:
+    """From the first level that is known to the last; None without two."""
+    known = levels[~np.isnan(levels)]
+    return float(known[-1] / known[0] - 1) if len(known) > 1 else None
 
 
 def _finite(value: float) -> float | None:

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from include.backtest.market_bars import MARKETS, Floats, MarketBars
 from include.backtest.outcomes import Outcomes
@@ -47,7 +48,7 @@ class PortfolioResult:
     strategy: str
     strategy_version: int
     sessions: tuple[date, ...]
-    equity_krw: Floats
+    equity_krw: NDArray[np.int64]
     index_close: Floats
     capital_krw: int
     total_return: float
@@ -58,8 +59,8 @@ class PortfolioResult:
     index_return: float | None
     trades: int
     win_rate: float | None
-    fees_krw: float
-    taxes_krw: float
+    fees_krw: int
+    taxes_krw: int
     unfilled_orders: int
     rules: dict[str, Any]
 
@@ -68,13 +69,16 @@ def slice_results(
     bars: MarketBars, strategy: str, version: int, horizon: int, outcomes: Outcomes
 ) -> Iterator[SliceResult]:
     """Of all results, then by year of the signal and by market, in order."""
-    everything = summarise(outcomes, slice(None), horizon)
+    everything = summarise(outcomes, slice(None), outcomes.cohorts.fund_returns(), horizon)
     counts = outcomes.signals, outcomes.unfilled, outcomes.pending
     yield SliceResult(strategy, version, horizon, "all", "all", *counts, everything)
-    years = bars.sessions.astype("datetime64[Y]").astype(int)[outcomes.signal_day] + 1970
-    for year in np.unique(years).tolist():
-        found = summarise(outcomes, years == year, horizon)
+    years = bars.sessions.astype("datetime64[Y]").astype(int) + 1970
+    year_of_signal = years[outcomes.signal_day]
+    for year in np.unique(year_of_signal).tolist():
+        fund = outcomes.cohorts.fund_returns(days=years == year)
+        found = summarise(outcomes, year_of_signal == year, fund, horizon)
         yield SliceResult(strategy, version, horizon, "year", str(year), None, None, None, found)
     for place in np.unique(outcomes.market).tolist():
-        found = summarise(outcomes, outcomes.market == place, horizon)
+        fund = outcomes.cohorts.fund_returns(market=place)
+        found = summarise(outcomes, outcomes.market == place, fund, horizon)
         yield SliceResult(strategy, version, horizon, "market", MARKETS[place].value, None, None, None, found)

@@ -9,16 +9,19 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
 
 import numpy as np
+import pyarrow as pa
 
 from include.backtest.market_bars import MARKETS, Floats, MarketBars, Rows
 from include.backtest.outcomes import HORIZONS, CostRates, follow, outcomes
-from include.backtest.portfolio import Tape, simulate, strongest_by_day
-from include.backtest.reading import Block, assemble, read_blocks, read_symbols
+from include.backtest.portfolio import Tape, signals_by_day, simulate
+from include.backtest.reading import assemble, read_blocks, read_issues
 from include.backtest.report import write_pages
 from include.backtest.results import PortfolioResult, SliceResult, slice_results
-from include.backtest.table import write_results
+from include.backtest.table import replacing_results
 from include.indicators.compute import compute
 from include.indicators.index_level import INDICES, KOSPI
 from include.market.symbols import Market
@@ -75,10 +78,12 @@ def run_backtests(
 ) -> BacktestReport:
     """Test ``strategies`` on every bar in the warehouse; replace ``derived.backtest*`` and the pages of the last run.
 
-    ``on_progress`` is told what is being done, how much of it is done, and how much there is.
+    Tables and pages change together, or not at all. ``on_progress`` is told what is being done, how much of it is done,
+    and how much there is.
 
     Raises:
         NothingToTestError: there are no bars.
+        MarketChangedError: bars came in while they were read.
         WarehouseUnreachableError: the warehouse does not answer.
     """
     tell = on_progress or (lambda *_: None)
@@ -92,10 +97,17 @@ def run_backtests(
         tell("strategies", place + 1, len(found))
     span = bars.sessions[0].item(), bars.sessions[-1].item()
     now = datetime.now(UTC)
-    write_results(dsn, span, slices, portfolios, now)
-    page = write_pages(settings.reports / "backtests", span, strategies, slices, portfolios, now)
+    pages = settings.reports / "backtests"
+    pages.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=pages.parent, prefix=".backtests-") as scratch:
+        new = Path(scratch) / "pages"
+        write_pages(new, span, strategies, slices, portfolios, now)
+        with replacing_results(dsn, span, slices, portfolios, now):
+            if pages.exists():
+                pages.rename(Path(scratch) / "earlier")
+            new.rename(pages)
     signals = sum(len(each.rows) for each in found)
-    return BacktestReport(len(found), len(bars.symbols), len(bars), signals, *span, page)
+    return BacktestReport(len(found), len(bars.symbols), len(bars), signals, *span, pages / "index.html")
 
 
 def find_signals(dsn: str, strategies: Sequence[Strategy], tell: Progress) -> tuple[MarketBars, list[Found]]:
@@ -104,22 +116,22 @@ def find_signals(dsn: str, strategies: Sequence[Strategy], tell: Progress) -> tu
     Raises:
         NothingToTestError, WarehouseUnreachableError: as :func:`run_backtests`.
     """
-    symbols = read_symbols(dsn)
-    blocks: list[Block] = []
+    issues = read_issues(dsn)
+    tables: list[pa.Table] = []
     rows: list[list[Rows]] = [[] for _ in strategies]
     strengths: list[list[Floats]] = [[] for _ in strategies]
     before = done = 0
-    for block in read_blocks(dsn, symbols):
+    for block in read_blocks(dsn, issues):
         history = History.of(block.panel, block.adjusted_open, compute(block.panel))
         traded = before + np.flatnonzero(block.panel.traded)
         for place, hits in enumerate(evaluate(history, strategies)):
             rows[place].append(traded[hits.rows])
             strengths[place].append(hits.strengths)
-        blocks.append(block)
-        before += len(block.panel.sessions)
+        tables.append(block.rows)
+        before += block.rows.num_rows
         done += len(block.panel.symbols)
-        tell("issues", done, len(symbols))
-    bars = assemble(dsn, blocks)
+        tell("issues", done, len(issues.symbols))
+    bars = assemble(dsn, tables)
     found = [
         Found(strategy, np.concatenate(own), np.concatenate(strong))
         for strategy, own, strong in zip(strategies, rows, strengths, strict=True)
@@ -135,9 +147,16 @@ def follow_signals(
     market.prepare()
     # A process split off shares the arrays; handing them over would copy gigabytes.
     split = multiprocessing.get_context("fork")
-    processes = min(os.cpu_count() or 1, _MOST_PROCESSES)
+    processes = min(_processors(), _MOST_PROCESSES)
     with ProcessPoolExecutor(processes, split, initializer=_share, initargs=(market,)) as pool:
         yield from pool.map(_follow_shared, range(len(found)))
+
+
+def _processors() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def cost_rates(bars: MarketBars) -> CostRates:
@@ -169,8 +188,7 @@ class _Market:
 
     def prepare(self) -> None:
         """Work out what is kept once asked for, before processes are split off."""
-        for name in ("symbol_end", "opens_at_upper_limit", "opens_at_lower_limit", "next_traded", "next_sellable"):
-            getattr(self.bars, name)
+        self.bars.prepare()
         for name in ("number", "ratios", "left"):
             getattr(self.tape, name)
 
@@ -186,20 +204,24 @@ class _Market:
 
     def _portfolio(self, found: Found) -> PortfolioResult:
         strategy = found.strategy
-        signals = self._strongest(found)
-        if (seller := _LISTENS_TO.get(strategy.name)) is not None:
-            for other in self.found:
-                if other.strategy.name == seller:
-                    for day, sales in self._strongest(other).items():
-                        signals.setdefault(day, []).extend(sales)
+        signals = self._by_day(found)
+        for other in self.found:
+            if other.strategy.name == _LISTENS_TO.get(strategy.name):
+                for day, sales in self._by_day(other).items():
+                    signals.setdefault(day, []).extend(sales)
         rules = PORTFOLIO_RULES
         if strategy.stop_loss_pct is not None:
             rules = replace(rules, stop_loss_pct=strategy.stop_loss_pct)
         kospi = self.bars.index_close[INDICES.index(KOSPI)]
-        return simulate(self.tape, strategy.name, strategy.version, signals, rules, kospi)
+        return simulate(self.tape, strategy, signals, rules, kospi, self._first_taxed_day())
 
-    def _strongest(self, found: Found) -> dict[int, list[Signal]]:
-        return strongest_by_day(self.bars, found.strategy.name, found.strategy.side, found.rows, found.strengths)
+    def _first_taxed_day(self) -> int:
+        """The first day from which on the tax on every sale is known."""
+        unknown = self.bars.taxed & np.isnan(self.costs.sale[self.bars.market, self.bars.day])
+        return int(self.bars.day[unknown].max()) + 1 if unknown.any() else 0
+
+    def _by_day(self, found: Found) -> dict[int, list[Signal]]:
+        return signals_by_day(self.bars, found.strategy.name, found.strategy.side, found.rows, found.strengths)
 
 
 # Of a process split off by ``follow_signals``.
@@ -208,6 +230,14 @@ _shared: list[_Market] = []
 
 def _share(market: _Market) -> None:
     _shared.append(market)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A killed run leaves nobody behind who holds the whole market in memory."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _follow_shared(place: int) -> tuple[list[SliceResult], PortfolioResult | None]:

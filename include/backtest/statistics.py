@@ -16,19 +16,22 @@ SESSIONS_PER_YEAR = 250
 CONFIDENCE = 0.95
 # Fewer results than this say nothing: only their number is told.
 MINIMUM_SAMPLE = 30
+_HORIZONS_OF_A_BLOCK = 4
 
 
 @dataclass(frozen=True)
 class Statistics:
     """Results of signals over one horizon; all but ``count`` are None where there are fewer than ``MINIMUM_SAMPLE``.
 
-    Returns are ratios. ``success_rate`` is the share of results above zero; with it the ends of its 95% confidence
-    interval (Wilson, 1927), as with ``mean_return``: of the mean of results in blocks of as many sessions as the
-    horizon, since signals of neighbouring sessions share what the market did (Cameron and Miller, "A Practitioner's
-    Guide to Cluster-Robust Inference", 2015). Fewer than two blocks leave the interval of the mean empty.
+    Returns are ratios. ``success_rate`` is the share of results above zero, ``mean_return`` their mean; with both the
+    ends of a 95% confidence interval that takes the results of a block of sessions as one piece, since signals of
+    neighbouring sessions share what the market did: a block is four horizons long (Cameron and Miller, "A
+    Practitioner's Guide to Cluster-Robust Inference", 2015). The interval of the rate is Wilson's (1927) for as many
+    independent results as have its variance. Fewer than two blocks leave both intervals empty.
 
-    ``sharpe_ratio`` and ``max_drawdown`` are of :func:`cohort_returns`, the former annual. ``profit_factor`` is the sum
-    of gains over the sum of losses, None without a loss. ``mean_excess`` is of the results whose index is known.
+    ``sharpe_ratio`` and ``max_drawdown`` are of the fund of :class:`include.backtest.fund.Cohorts`, the former annual
+    and without interest. ``profit_factor`` is the sum of gains over the sum of losses, None without a loss.
+    ``mean_excess`` is of the results whose index is known.
     """
 
     count: int
@@ -45,46 +48,33 @@ class Statistics:
     profit_factor: float | None = None
 
 
-def summarise(outcomes: Outcomes, chosen: Flags | slice, horizon: int) -> Statistics:
-    """Statistics of the results ``chosen``, each held ``horizon`` sessions."""
+def summarise(outcomes: Outcomes, chosen: Flags | slice, fund_returns: Floats, horizon: int) -> Statistics:
+    """Statistics of the results ``chosen``, each held ``horizon`` sessions, and of the fund of the same ones."""
     returns, days = outcomes.returns[chosen], outcomes.signal_day[chosen]
     count = len(returns)
     if count < MINIMUM_SAMPLE:
         return Statistics(count)
-    successes = int(np.count_nonzero(returns > 0))
-    success = stats.binomtest(successes, count).proportion_ci(CONFIDENCE, method="wilson")
-    mean = float(returns.mean())
-    reach = _reach_of_mean(returns, days // horizon)
+    # Results of one session apart share nothing but the session; longer ones overlap.
+    blocks = days // (1 if horizon == 1 else _HORIZONS_OF_A_BLOCK * horizon)
+    success, mean = float(np.mean(returns > 0)), float(returns.mean())
+    success_low, success_high = _interval_of_rate(returns > 0, blocks)
+    mean_low, mean_high = _interval_of_mean(returns, blocks)
     losses = -float(returns[returns < 0].sum())
-    curve = cohort_returns(returns, days, horizon)
-    sharpe = float(empyrical.sharpe_ratio(curve, annualization=SESSIONS_PER_YEAR))
+    sharpe = float(empyrical.sharpe_ratio(fund_returns, annualization=SESSIONS_PER_YEAR))
     return Statistics(
         count=count,
-        success_rate=successes / count,
-        success_rate_low=float(success.low),
-        success_rate_high=float(success.high),
+        success_rate=success,
+        success_rate_low=success_low,
+        success_rate_high=success_high,
         mean_return=mean,
-        mean_return_low=None if reach is None else mean - reach,
-        mean_return_high=None if reach is None else mean + reach,
+        mean_return_low=mean_low,
+        mean_return_high=mean_high,
         median_return=float(np.median(returns)),
         mean_excess=_mean_excess(outcomes.excess[chosen]),
         sharpe_ratio=sharpe if np.isfinite(sharpe) else None,
-        max_drawdown=float(empyrical.max_drawdown(curve)),
+        max_drawdown=float(empyrical.max_drawdown(fund_returns)),
         profit_factor=float(returns[returns > 0].sum()) / losses if losses else None,
     )
-
-
-def cohort_returns(returns: Floats, days: NDArray[np.int32], horizon: int) -> Floats:
-    """Returns, session by session, of a fund that puts a ``horizon``-th of itself into each session's signals.
-
-    The results of the signals of one session share its part equally and count in full on that session; a session
-    without signals keeps its part in cash. From the first session with a signal to the last.
-    """
-    first, last = int(days.min()), int(days.max())
-    sums = np.bincount(days - first, returns, last - first + 1)
-    counts = np.bincount(days - first, minlength=last - first + 1)
-    means: Floats = np.divide(sums, counts, out=np.zeros(len(sums)), where=counts > 0)
-    return means / horizon
 
 
 def _mean_excess(excess: Floats) -> float | None:
@@ -93,12 +83,38 @@ def _mean_excess(excess: Floats) -> float | None:
     return float(known.mean()) if len(known) >= MINIMUM_SAMPLE else None
 
 
-def _reach_of_mean(returns: Floats, blocks: NDArray[np.int32]) -> float | None:
-    """Half the confidence interval of the mean, results of a block being of one piece."""
+Interval = tuple[float, float] | tuple[None, None]
+
+
+def _interval_of_mean(values: Floats, blocks: NDArray[np.int32]) -> Interval:
+    number, variance = _variance_of_mean(values, blocks)
+    if number < 2:
+        return None, None
+    mean = float(values.mean())
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, number - 1)) * variance**0.5
+    return mean - reach, mean + reach
+
+
+def _interval_of_rate(successes: Flags, blocks: NDArray[np.int32]) -> Interval:
+    """Wilson's, of as many independent results as the rate has the variance of."""
+    number, variance = _variance_of_mean(successes.astype(np.float64), blocks)
+    if number < 2:
+        return None, None
+    rate, count = float(successes.mean()), len(successes)
+    # Where all results are alike nothing tells how they hang together: a block counts as one.
+    independent = min(rate * (1 - rate) / variance, count) if variance > 0 else number
+    squared = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) ** 2
+    middle = (rate + squared / (2 * independent)) / (1 + squared / independent)
+    spread = rate * (1 - rate) / independent + squared / (4 * independent**2)
+    reach = (squared * spread) ** 0.5 / (1 + squared / independent)
+    return middle - reach, middle + reach
+
+
+def _variance_of_mean(values: Floats, blocks: NDArray[np.int32]) -> tuple[int, float]:
+    """The number of blocks, and the variance of the mean where the values of a block are of one piece."""
     places = blocks - blocks.min()
     number = int(np.count_nonzero(np.bincount(places)))
     if number < 2:
-        return None
-    sums = np.bincount(places, returns - returns.mean())
-    error = np.sqrt(number / (number - 1) * np.square(sums).sum()) / len(returns)
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, number - 1) * error)
+        return number, 0.0
+    sums = np.bincount(places, values - values.mean())
+    return number, float(number / (number - 1) * np.square(sums).sum()) / len(values) ** 2

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
 from datetime import date, datetime
 from typing import Any
 
@@ -13,33 +14,13 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from include.backtest.results import PortfolioResult, SliceResult
+from include.backtest.statistics import Statistics
 from include.warehouse.connection import connect
 
-_SLICE_COLUMNS = (
-    "strategy",
-    "strategy_version",
-    "horizon",
-    "slice_by",
-    "slice",
-    "first_session",
-    "last_session",
-    "signals",
-    "unfilled",
-    "pending",
-    "results",
-    "success_rate",
-    "success_rate_low",
-    "success_rate_high",
-    "mean_return",
-    "mean_return_low",
-    "mean_return_high",
-    "median_return",
-    "mean_excess",
-    "sharpe_ratio",
-    "max_drawdown",
-    "profit_factor",
-    "computed_at",
-)
+_KEY = ("strategy", "strategy_version", "horizon", "slice_by", "slice")
+_COUNTS = ("signals", "unfilled", "pending")
+# The number of results is called results where there are signals beside them.
+_FIGURES = tuple(field.name for field in fields(Statistics) if field.name != "count")
 _PORTFOLIO_FIGURES = (
     "capital_krw",
     "total_return",
@@ -56,23 +37,26 @@ _PORTFOLIO_FIGURES = (
 )
 
 
-def write_results(
+@contextmanager
+def replacing_results(
     dsn: str,
     span: tuple[date, date],
     slices: Iterable[SliceResult],
     portfolios: Sequence[PortfolioResult],
     computed_at: datetime,
-) -> None:
-    """Replace what an earlier run found, in one transaction.
+) -> Iterator[None]:
+    """Replace what an earlier run found, in one transaction that is committed when the context is left.
 
     Raises:
         WarehouseUnreachableError: the warehouse does not answer.
     """
     with connect(dsn, "etl") as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('backtests'))")
         for table in ("backtest", "backtest_portfolio", "backtest_equity"):
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier("derived", table)))
         rows = (_slice_row(found, span, computed_at) for found in slices)
-        _copy(connection, "backtest", _SLICE_COLUMNS, rows)
+        slice_columns = (*_KEY, "first_session", "last_session", *_COUNTS, "results", *_FIGURES, "computed_at")
+        _copy(connection, "backtest", slice_columns, rows)
         columns = ("strategy", "strategy_version", "first_session", "last_session", "equity_krw", *_PORTFOLIO_FIGURES)
         portfolio_rows = (_portfolio_row(found, computed_at) for found in portfolios)
         _copy(connection, "backtest_portfolio", (*columns, "rules", "computed_at"), portfolio_rows)
@@ -81,22 +65,25 @@ def write_results(
             "backtest_equity",
             ("strategy", "session", "equity_krw", "index_close"),
             (
-                (found.strategy, session, float(equity), None if np.isnan(index) else float(index))
+                (found.strategy, session, int(equity), None if np.isnan(index) else float(index))
                 for found in portfolios
                 for session, equity, index in zip(found.sessions, found.equity_krw, found.index_close, strict=True)
             ),
         )
+        yield
 
 
 def _slice_row(found: SliceResult, span: tuple[date, date], computed_at: datetime) -> tuple[Any, ...]:
-    key = found.strategy, found.strategy_version, found.horizon, found.slice_by, found.slice
-    return (*key, *span, found.signals, found.unfilled, found.pending, *astuple(found.statistics), computed_at)
+    key = (getattr(found, name) for name in _KEY)
+    counts = (getattr(found, name) for name in _COUNTS)
+    figures = (getattr(found.statistics, name) for name in _FIGURES)
+    return (*key, *span, *counts, found.statistics.count, *figures, computed_at)
 
 
 def _portfolio_row(found: PortfolioResult, computed_at: datetime) -> tuple[Any, ...]:
     figures = (getattr(found, name) for name in _PORTFOLIO_FIGURES)
     span = found.sessions[0], found.sessions[-1]
-    last = float(found.equity_krw[-1])
+    last = int(found.equity_krw[-1])
     return (found.strategy, found.strategy_version, *span, last, *figures, Jsonb(found.rules), computed_at)
 
 

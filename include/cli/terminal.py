@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from include.adjustments.decisions import InvalidDecisionError
-from include.backtest.errors import NothingToTestError
+from include.backtest.errors import MarketChangedError, NothingToTestError
 from include.cold.errors import ColdStorageError
 from include.crawlers.source import UnknownSourceError
 from include.datasets.registry import UnknownDatasetError
@@ -38,6 +38,7 @@ _EXPLAINED = (
     InvalidDecisionError,
     LandingError,
     LookAheadError,
+    MarketChangedError,
     MigrationChangedError,
     NoWarehouseError,
     NothingToTestError,

@@ -17,7 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.market.symbols import Market
-from include.market.ticks import round_down_to_tick, round_down_to_ticks, round_up_to_tick, tick_sizes
+from include.market.ticks import (
+    etp_tick_table,
+    round_down_to_tick,
+    round_down_to_ticks,
+    round_up_to_tick,
+    tick_sizes,
+)
 
 FIRST_DAY_RULE_FROM = date(2023, 6, 26)
 _KOSDAQ_LIMITS = (
@@ -93,6 +99,18 @@ def limit_price_arrays(
     upper = round_down_to_ticks(bases + amounts, market, session)
     lower = round_down_to_ticks(np.maximum(bases - amounts, 0), market, session)
     return np.maximum(lower, tick_sizes(lower, market, session)), upper
+
+
+def etp_limit_price_arrays(bases: NDArray[np.int64], session: date) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """As :func:`limit_price_arrays` of ETFs and ETNs, which trade on KOSPI and have ticks of their own.
+
+    Raises:
+        UnknownLimitError: see :func:`price_limit_percent`.
+    """
+    table = etp_tick_table(session)
+    amounts = bases * price_limit_percent(Market.KOSPI, session) // 100
+    lower, upper = bases - amounts, bases + amounts
+    return lower - lower % table.tick_array(lower), upper - upper % table.tick_array(upper)
 
 
 def first_day_opening_range(offer_price: int, market: Market, session: date) -> PriceRange:

@@ -37,6 +37,11 @@ class TickTable:
         """The tick at ``price`` won, which is not negative."""
         return self.ticks[bisect_right(self.bounds, price)]
 
+    def tick_array(self, prices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The tick at each of ``prices`` (won, int64, not negative); same shape."""
+        positions = np.searchsorted(np.array(self.bounds, np.int64), prices, side="right")
+        return np.array(self.ticks, np.int64)[positions]
+
 
 _UNIFIED = TickTable((2_000, 5_000, 20_000, 50_000, 200_000, 500_000), (1, 5, 10, 50, 100, 500, 1_000))
 _OLD_KOSPI = TickTable((1_000, 5_000, 10_000, 50_000, 100_000, 500_000), (1, 5, 10, 50, 100, 500, 1_000))
@@ -88,9 +93,7 @@ def round_up_to_tick(price: int, market: Market, session: date) -> int:
 
 def tick_sizes(prices: NDArray[np.int64], market: Market, session: date) -> NDArray[np.int64]:
     """The tick at each of ``prices`` (won, int64, not negative); same shape."""
-    table = tick_table(market, session)
-    positions = np.searchsorted(np.array(table.bounds, np.int64), prices, side="right")
-    return np.array(table.ticks, np.int64)[positions]
+    return tick_table(market, session).tick_array(prices)
 
 
 def round_down_to_ticks(prices: NDArray[np.int64], market: Market, session: date) -> NDArray[np.int64]:

@@ -21,10 +21,14 @@ def bars(
     days: int,
     *,
     market: Market = Market.KOSPI,
+    gone: set[str] | None = None,
     factors: dict[str, float] | None = None,
     index: list[tuple[float, float]] | None = None,
 ) -> MarketBars:
-    """A market of ``days`` sessions from 2024-01-02 on; an index that stands still unless given as open and close."""
+    """A market of ``days`` sessions from 2024-01-02 on; an index that stands still unless given as open and close.
+
+    Symbols in ``gone`` left the market after their last bar.
+    """
     rows = [(number, *bar) for number, own in enumerate(symbols.values()) for bar in own]
     number, day, opened, close, base = (np.array(column) for column in zip(*rows, strict=True))
     levels = np.array(index or [(FLAT_INDEX, FLAT_INDEX)] * days, float)
@@ -47,6 +51,7 @@ def bars(
         index=np.zeros(len(rows), np.int8),
         index_open=levels[:, 0][None, :],
         index_close=levels[:, 1][None, :],
+        gone=np.array([name in (gone or set()) for name in names]),
     )
 
 

@@ -89,8 +89,19 @@ def test_a_purchase_that_cannot_be_sold_on_its_day_is_sold_at_the_next_close_it_
 
 def test_what_is_delisted_counts_with_its_last_close() -> None:
     rows: list[Bar] = [(0, 100, 100, 100), (1, 100, 100, 100), (2, 50, 10, 100), (3, 0, 10, 10)]
-    found = follow_all(bars({"A": rows, "B": steady(PRICES)}, 7), [0], "buy", 5)
+    found = follow_all(bars({"A": rows, "B": steady(PRICES)}, 7, gone={"A"}), [0], "buy", 5)
     assert found.returns == pytest.approx([-0.9])
+
+
+def test_what_only_lacks_its_last_bars_is_waited_for() -> None:
+    found = follow_all(bars({"A": steady(PRICES)[:4], "B": steady(PRICES)}, 7), [0, 3], "buy", 5)
+    assert (len(found.returns), found.pending, found.unfilled) == (0, 1, 1)
+
+
+def test_a_sale_whose_tax_is_not_known_has_no_result() -> None:
+    sale = np.full((len(MARKETS), 7), np.nan)
+    found = follow_all(bars({"A": steady(PRICES)}, 7), [0], "buy", 3, CostRates(np.zeros(7), sale, np.zeros(7)))
+    assert (len(found.returns), found.unfilled, found.pending) == (0, 1, 0)
 
 
 def test_what_is_still_listed_waits_for_its_horizon() -> None:
@@ -126,7 +137,7 @@ def drawn_markets(draw: st.DrawFn) -> MarketBars:
             close = draw(st.sampled_from((opened, limits.lower, limits.upper, base)))
             own.append((day, opened, close, base))
         symbols[name] = own
-    return bars(symbols, days)
+    return bars(symbols, days, gone=draw(st.sets(st.sampled_from(sorted(symbols)))))
 
 
 @given(drawn_markets(), st.sampled_from(HORIZONS), st.sampled_from(("buy", "sell")))
@@ -138,6 +149,32 @@ def test_results_are_those_of_a_walk_from_session_to_session(market: MarketBars,
     assert found.returns == pytest.approx(results)
     assert found.unfilled == walked.count("unfilled")
     assert found.pending == walked.count("pending")
+
+
+@given(drawn_markets(), st.sampled_from(HORIZONS), st.sampled_from(("buy", "sell")))
+def test_the_growths_of_a_position_multiply_to_its_result(market: MarketBars, horizon: int, side: Side) -> None:
+    for row in range(len(market)):
+        found = follow_all(market, [row], side, horizon)
+        if len(found.returns):
+            sign = 1 if side == "buy" else -1
+            assert found.cohorts.counts.sum() == 1
+            growth = np.prod(1 + sign * found.cohorts.sums.sum(axis=(1, 2)))
+            assert sign * (growth - 1) == pytest.approx(found.returns[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 20])
+def test_a_fund_that_follows_a_stock_every_session_earns_what_the_stock_does(horizon: int) -> None:
+    closes = (10_000 * np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.02, 200)))).round().astype(int)
+    # Each session opens where the one before closed, and so does the fund's entry.
+    opens = [closes[0], *closes[:-1]]
+    days = [(day, int(opens[day]), int(close), int(opens[day])) for day, close in enumerate(closes)]
+    market = bars({"A": days}, 200)
+    found = follow_all(market, list(range(199)), "buy", horizon)
+    earned = found.cohorts.fund_returns()
+    own = closes[1:] / closes[:-1] - 1
+    # From the session on which the fund is invested whole, to the last on which it still is.
+    whole = slice(horizon - 1, 199 - horizon + 1)
+    assert earned[whole] == pytest.approx(own[whole], abs=1e-6)
 
 
 def walk(market: MarketBars, row: int, side: Side, horizon: int) -> float | str:
@@ -160,7 +197,7 @@ def walk(market: MarketBars, row: int, side: Side, horizon: int) -> float | str:
         if side == "buy" and market.close[place] == limits_of(market, place).lower:
             continue
         return result_of(market, entry, place, side)
-    if max(own) == last_session:
+    if not market.gone[number]:
         return "pending"
     traded = [place for place in own.values() if market.open[place] > 0]
     return result_of(market, entry, max(traded), side)

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.backtest.portfolio import CAPITAL_KRW, SIGNALS_A_DAY, Tape, simulate, strongest_by_day
+from include.backtest.portfolio import CAPITAL_KRW, SIGNALS_A_DAY, Tape, signals_by_day, simulate
+from include.signals.catalogue import strategy_named
 from include.trading.rules import Rules
 from include.trading.state import Signal
 from tests.backtest.markets import Bar, bars, steady
 
+DESK = strategy_named("desk_buy")
 NOTHING_BUT_TIME = Rules(
     max_holdings=1, stop_loss_pct=None, daily_loss_limit_pct=None, max_holding_sessions=2, slippage_ticks=0
 )
@@ -20,7 +22,7 @@ RISING = [10_000, 10_100, 10_200, 10_300, 10_400, 10_500]
 
 def test_a_signal_is_bought_at_the_next_open_and_sold_after_its_sessions_to_the_won() -> None:
     market = bars({"A": steady(RISING)}, 6)
-    found = simulate(Tape(market), "x", 1, {0: [Signal("A", "buy", 80.0, "x")]}, NOTHING_BUT_TIME, np.full(6, 100.0))
+    found = simulate(Tape(market), DESK, {0: [Signal("A", "buy", 80.0, "x")]}, NOTHING_BUT_TIME, np.full(6, 100.0))
     # Ordered at the close of 10,000; at 10,100 the cash pays for fewer, with the fee of 0.015%.
     shares = min(10_000, CAPITAL_KRW * 1_000_000 // (10_100 * 1_000_150))
     bought, sold = 10_100 * shares, 10_300 * shares
@@ -33,7 +35,7 @@ def test_a_signal_is_bought_at_the_next_open_and_sold_after_its_sessions_to_the_
 
 
 def test_without_signals_nothing_happens() -> None:
-    found = simulate(Tape(bars({"A": steady(RISING)}, 6)), "x", 1, {}, Rules(), np.full(6, np.nan))
+    found = simulate(Tape(bars({"A": steady(RISING)}, 6)), DESK, {}, Rules(), np.full(6, np.nan))
     assert (found.equity_krw == CAPITAL_KRW).all()
     assert (found.trades, found.win_rate, found.max_drawdown, found.index_return) == (0, None, 0.0, None)
 
@@ -45,14 +47,26 @@ def test_a_split_while_held_changes_nothing_but_the_count() -> None:
     market.price_factor[:2] = 0.2
     assert Tape(market).ratios == {2: {"A": 0.2}}
     rules = Rules(max_holdings=1, max_holding_sessions=3, slippage_ticks=0)
-    found = simulate(Tape(market), "x", 1, {0: [Signal("A", "buy", 80.0, "x")]}, rules, np.full(6, 100.0))
+    found = simulate(Tape(market), DESK, {0: [Signal("A", "buy", 80.0, "x")]}, rules, np.full(6, 100.0))
     assert found.equity_krw[-1] == CAPITAL_KRW - found.fees_krw - found.taxes_krw
     assert found.trades == 1
 
 
 def test_what_leaves_the_market_is_told_the_day_after() -> None:
-    market = bars({"A": steady(RISING)[:3], "B": steady(RISING)}, 6)
-    assert Tape(market).left == {3: ["A"], 6: ["B"]}
+    market = bars({"A": steady(RISING)[:3], "B": steady(RISING), "C": steady(RISING)[:3]}, 6, gone={"A"})
+    assert Tape(market).left == {3: ["A"]}
+
+
+def test_a_portfolio_begins_where_the_taxes_do() -> None:
+    market = bars({"A": steady(RISING)}, 6)
+    found = simulate(Tape(market), DESK, {0: [Signal("A", "buy", 80.0, "x")]}, Rules(), np.full(6, 100.0), first_day=2)
+    assert (len(found.sessions), found.trades, found.equity_krw[-1]) == (4, 0, CAPITAL_KRW)
+
+
+def test_every_signal_to_sell_is_heard_however_weak() -> None:
+    market = bars({f"{number:03}": steady([100, 100]) for number in range(100)}, 2)
+    found = signals_by_day(market, "x", "sell", np.arange(0, 200, 2), np.linspace(0, 100, 100))
+    assert len(found[0]) == 100
 
 
 @given(
@@ -63,7 +77,7 @@ def test_the_strongest_signals_of_a_day_are_kept(hits: list[tuple[int, float]]) 
     rows = np.array(sorted(row for row, _ in hits))
     by_row = dict(hits)
     strengths = np.array([by_row[row] for row in rows.tolist()])
-    found = strongest_by_day(market, "x", "buy", rows, strengths)
+    found = signals_by_day(market, "x", "buy", rows, strengths)
     for day in (0, 1):
         of_day = [(by_row[row], f"{row // 2:03}") for row in rows.tolist() if row % 2 == day]
         expected = sorted(of_day, key=lambda hit: (-hit[0], hit[1]))[:SIGNALS_A_DAY]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 
 import numpy as np
@@ -13,11 +14,13 @@ import psycopg
 import pytest
 
 from include.adjustments.refresh import refresh_adjustments
+from include.backtest import run
 from include.backtest.errors import NothingToTestError
 from include.backtest.market_bars import MarketBars
 from include.backtest.outcomes import HORIZONS
 from include.backtest.results import SliceResult
 from include.backtest.run import BacktestReport, Found, find_signals, follow_signals, run_backtests
+from include.backtest.statistics import Statistics
 from include.indicators.table import refresh_indicators
 from include.platform.postgres import PostgresServer
 from include.settings import Settings, load_settings
@@ -46,9 +49,7 @@ class Trial:
 
 
 @pytest.fixture(scope="module")
-def tested(
-    server: PostgresServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Trial]:
+def trial(server: PostgresServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     """A small market, with an index over its second half."""
     name = f"warehouse_{secrets.token_hex(6)}"
     dsn = server.create_database(name, template=migrated_template)
@@ -71,78 +72,83 @@ def tested(
     server.drop_database(name)
 
 
-def test_tables_hold_what_was_found(tested: Trial) -> None:
+def test_tables_hold_what_was_found(trial: Trial) -> None:
+    names = [field.name for field in fields(Statistics) if field.name != "count"]
     expected = {
         (each.strategy, each.horizon, each.slice_by, each.slice): (
             each.statistics.count,
-            each.statistics.mean_return,
-            each.statistics.mean_excess,
+            *(getattr(each.statistics, name) for name in names),
         )
-        for each in tested.slices
+        for each in trial.slices
     }
-    stored = tested.fetch(
-        "SELECT strategy, horizon, slice_by, slice, results, mean_return, mean_excess FROM derived.backtest"
+    stored = trial.fetch(
+        f"SELECT strategy, horizon, slice_by, slice, results, {', '.join(names)} FROM derived.backtest"
     )
     assert {row[:4]: row[4:] for row in stored} == expected
 
 
-def test_another_run_replaces_what_was_found(tested: Trial) -> None:
+def test_another_run_replaces_what_was_found(trial: Trial) -> None:
     query = "SELECT strategy, horizon, slice_by, slice, results, mean_return FROM derived.backtest ORDER BY 1, 2, 3, 4"
-    before = tested.fetch(query)
-    assert run_backtests(tested.settings, STRATEGIES) == tested.report
-    assert tested.fetch(query) == before
+    before = trial.fetch(query)
+    assert run_backtests(trial.settings, STRATEGIES) == trial.report
+    assert trial.fetch(query) == before
 
 
-def test_every_signal_has_a_result_or_a_reason(tested: Trial) -> None:
-    wholes = [each for each in tested.slices if each.slice_by == "all"]
+def test_every_signal_has_a_result_or_a_reason(trial: Trial) -> None:
+    wholes = [each for each in trial.slices if each.slice_by == "all"]
     assert [each.horizon for each in wholes] == [*HORIZONS] * len(STRATEGIES)
     for each in wholes:
         assert each.signals == each.statistics.count + (each.unfilled or 0) + (each.pending or 0)
 
 
-def test_parts_make_the_whole(tested: Trial) -> None:
+def test_parts_make_the_whole(trial: Trial) -> None:
     counts: Counter[tuple[str, int, str]] = Counter()
-    for each in tested.slices:
+    for each in trial.slices:
         counts[each.strategy, each.horizon, each.slice_by] += each.statistics.count
     for (strategy, horizon, _), count in counts.items():
         assert count == counts[strategy, horizon, "all"]
 
 
-def test_excess_is_told_of_results_whose_index_is_known(tested: Trial) -> None:
-    rows = tested.fetch(
+def test_excess_is_told_of_results_whose_index_is_known(trial: Trial) -> None:
+    rows = trial.fetch(
         "SELECT slice, mean_excess FROM derived.backtest WHERE slice_by = 'year' AND horizon = 1 AND results > 100"
     )
     assert {slice_ for slice_, excess in rows if excess is not None} == {"2021", "2022"}
 
 
-def test_portfolios_have_a_curve_over_all_sessions(tested: Trial) -> None:
-    curves = tested.fetch("SELECT strategy, min(session), max(session), count(*) FROM mart.backtest_equity GROUP BY 1")
-    sessions = tested.bars.sessions
+def test_portfolios_have_a_curve_over_all_sessions(trial: Trial) -> None:
+    curves = trial.fetch("SELECT strategy, min(session), max(session), count(*) FROM mart.backtest_equity GROUP BY 1")
+    sessions = trial.bars.sessions
     span = sessions[0].item(), sessions[-1].item(), len(sessions)
     assert sorted(curves) == [("desk_buy", *span), ("ma20_breakout", *span)]
 
 
-def test_signals_are_those_of_the_table(tested: Trial) -> None:
-    dsn, bars = tested.settings.warehouse_dsn, tested.bars
+def test_signals_are_those_of_the_table(trial: Trial) -> None:
+    dsn, bars = trial.settings.warehouse_dsn, trial.bars
     refresh_indicators(dsn)
     refresh_signals(dsn, strategies=STRATEGIES)
     here = set()
-    for each in tested.found:
+    for each in trial.found:
         numbers = np.searchsorted(bars.offsets, each.rows, side="right") - 1
         sessions = bars.sessions[bars.day[each.rows]].tolist()
         here |= {(*place, each.strategy.name) for place in zip(bars.symbols[numbers], sessions, strict=True)}
     assert here
-    assert here == set(tested.fetch("SELECT symbol, session, strategy FROM mart.signal"))
+    assert here == set(trial.fetch("SELECT symbol, session, strategy FROM mart.signal"))
 
 
-def test_pages_tell_of_every_strategy(tested: Trial) -> None:
-    page = tested.report.page.read_text(encoding="utf-8")
+def test_pages_tell_of_every_strategy(trial: Trial) -> None:
+    page = trial.report.page.read_text(encoding="utf-8")
     for strategy in STRATEGIES:
         assert f'href="{strategy.name}.html">{strategy.title}<' in page
-        own = tested.report.page.with_name(f"{strategy.name}.html").read_text(encoding="utf-8")
+        own = trial.report.page.with_name(f"{strategy.name}.html").read_text(encoding="utf-8")
         assert f"<h1>{strategy.title} " in own
         assert ("As a portfolio" in own) == (strategy.side == "buy")
         assert ">2021<" in own
+
+
+def test_portfolios_listen_to_strategies_there_are() -> None:
+    for name in itertools.chain(*run._LISTENS_TO.items()):
+        strategy_named(name)
 
 
 def test_an_empty_warehouse_is_told(settings: Settings) -> None:

@@ -35,18 +35,18 @@ COMMENT ON COLUMN derived.backtest.slice IS 'all, the year, or the market';
 COMMENT ON COLUMN derived.backtest.first_session IS 'First session of the bars tested on';
 COMMENT ON COLUMN derived.backtest.last_session IS 'Last session of the bars tested on';
 COMMENT ON COLUMN derived.backtest.signals IS 'Signals there were; null for a slice';
-COMMENT ON COLUMN derived.backtest.unfilled IS 'Signals that could not be followed: halted, no bar, opened at the limit; null for a slice';
+COMMENT ON COLUMN derived.backtest.unfilled IS 'Signals that could not be followed: halted, no bar, opened at the limit, tax unknown; null for a slice';
 COMMENT ON COLUMN derived.backtest.pending IS 'Signals whose horizon is not over; null for a slice';
 COMMENT ON COLUMN derived.backtest.results IS 'Results; below 30 the figures are null: too few to say anything';
 COMMENT ON COLUMN derived.backtest.success_rate IS 'Share of results above zero after costs [ratio]';
-COMMENT ON COLUMN derived.backtest.success_rate_low IS 'Lower end of its 95% confidence interval [ratio]';
+COMMENT ON COLUMN derived.backtest.success_rate_low IS 'Lower end of its 95% confidence interval, blocks of neighbouring sessions taken as one [ratio]';
 COMMENT ON COLUMN derived.backtest.success_rate_high IS 'Upper end of its 95% confidence interval [ratio]';
 COMMENT ON COLUMN derived.backtest.mean_return IS 'Mean result after fee and tax; of a strategy that sells, what selling spared [ratio]';
-COMMENT ON COLUMN derived.backtest.mean_return_low IS 'Lower end of its 95% confidence interval, neighbouring sessions taken as one [ratio]';
+COMMENT ON COLUMN derived.backtest.mean_return_low IS 'Lower end of its 95% confidence interval, blocks of neighbouring sessions taken as one [ratio]';
 COMMENT ON COLUMN derived.backtest.mean_return_high IS 'Upper end of its 95% confidence interval [ratio]';
 COMMENT ON COLUMN derived.backtest.median_return IS 'Median result [ratio]';
 COMMENT ON COLUMN derived.backtest.mean_excess IS 'Mean result over that of the market''s index in the same time, where that is known [ratio]';
-COMMENT ON COLUMN derived.backtest.sharpe_ratio IS 'Annual Sharpe ratio of a fund that spreads over all signals, without interest';
+COMMENT ON COLUMN derived.backtest.sharpe_ratio IS 'Annual Sharpe ratio of a fund that spreads over all signals, marked at each close, without interest';
 COMMENT ON COLUMN derived.backtest.max_drawdown IS 'Deepest fall of that fund from a high, negative [ratio]';
 COMMENT ON COLUMN derived.backtest.profit_factor IS 'Gains over losses; null without a loss [ratio]';
 COMMENT ON COLUMN derived.backtest.computed_at IS 'When it was computed';
@@ -57,7 +57,7 @@ CREATE TABLE derived.backtest_portfolio (
     first_session      date NOT NULL,
     last_session       date NOT NULL,
     capital_krw        bigint NOT NULL,
-    equity_krw         double precision NOT NULL,
+    equity_krw         bigint NOT NULL,
     total_return       double precision NOT NULL,
     annual_return      double precision NOT NULL,
     annual_volatility  double precision,
@@ -66,8 +66,8 @@ CREATE TABLE derived.backtest_portfolio (
     index_return       double precision,
     trades             integer NOT NULL,
     win_rate           double precision,
-    fees_krw           double precision NOT NULL,
-    taxes_krw          double precision NOT NULL,
+    fees_krw           bigint NOT NULL,
+    taxes_krw          bigint NOT NULL,
     unfilled_orders    integer NOT NULL,
     rules              jsonb NOT NULL,
     computed_at        timestamptz NOT NULL
@@ -84,7 +84,7 @@ COMMENT ON COLUMN derived.backtest_portfolio.annual_return IS 'The same as a com
 COMMENT ON COLUMN derived.backtest_portfolio.annual_volatility IS 'Standard deviation of daily returns times the root of 250 [ratio]';
 COMMENT ON COLUMN derived.backtest_portfolio.sharpe_ratio IS 'Annual Sharpe ratio, without interest';
 COMMENT ON COLUMN derived.backtest_portfolio.max_drawdown IS 'Deepest fall from a high, negative [ratio]';
-COMMENT ON COLUMN derived.backtest_portfolio.index_return IS 'Return of KOSPI from start to end; null where it is not known [ratio]';
+COMMENT ON COLUMN derived.backtest_portfolio.index_return IS 'Return of KOSPI from its first known close to the end [ratio]';
 COMMENT ON COLUMN derived.backtest_portfolio.trades IS 'Positions closed';
 COMMENT ON COLUMN derived.backtest_portfolio.win_rate IS 'Share of them with a gain after costs [ratio]';
 COMMENT ON COLUMN derived.backtest_portfolio.fees_krw IS 'Broker''s fees paid [KRW]';
@@ -96,7 +96,7 @@ COMMENT ON COLUMN derived.backtest_portfolio.computed_at IS 'When it was compute
 CREATE TABLE derived.backtest_equity (
     strategy     text NOT NULL,
     session      date NOT NULL,
-    equity_krw   double precision NOT NULL,
+    equity_krw   bigint NOT NULL,
     index_close  double precision,
     PRIMARY KEY (strategy, session)
 );

@@ -19,18 +19,18 @@ COMMENT ON COLUMN mart.backtest.slice IS 'all, the year, or the market';
 COMMENT ON COLUMN mart.backtest.first_session IS 'First session of the bars tested on';
 COMMENT ON COLUMN mart.backtest.last_session IS 'Last session of the bars tested on';
 COMMENT ON COLUMN mart.backtest.signals IS 'Signals there were; null for a slice';
-COMMENT ON COLUMN mart.backtest.unfilled IS 'Signals that could not be followed: halted, no bar, opened at the limit; null for a slice';
+COMMENT ON COLUMN mart.backtest.unfilled IS 'Signals that could not be followed: halted, no bar, opened at the limit, tax unknown; null for a slice';
 COMMENT ON COLUMN mart.backtest.pending IS 'Signals whose horizon is not over; null for a slice';
 COMMENT ON COLUMN mart.backtest.results IS 'Results; below 30 the figures are null: too few to say anything';
 COMMENT ON COLUMN mart.backtest.success_rate IS 'Share of results above zero after costs [ratio]';
-COMMENT ON COLUMN mart.backtest.success_rate_low IS 'Lower end of its 95% confidence interval [ratio]';
+COMMENT ON COLUMN mart.backtest.success_rate_low IS 'Lower end of its 95% confidence interval, blocks of neighbouring sessions taken as one [ratio]';
 COMMENT ON COLUMN mart.backtest.success_rate_high IS 'Upper end of its 95% confidence interval [ratio]';
 COMMENT ON COLUMN mart.backtest.mean_return IS 'Mean result after fee and tax; of a strategy that sells, what selling spared [ratio]';
-COMMENT ON COLUMN mart.backtest.mean_return_low IS 'Lower end of its 95% confidence interval, neighbouring sessions taken as one [ratio]';
+COMMENT ON COLUMN mart.backtest.mean_return_low IS 'Lower end of its 95% confidence interval, blocks of neighbouring sessions taken as one [ratio]';
 COMMENT ON COLUMN mart.backtest.mean_return_high IS 'Upper end of its 95% confidence interval [ratio]';
 COMMENT ON COLUMN mart.backtest.median_return IS 'Median result [ratio]';
 COMMENT ON COLUMN mart.backtest.mean_excess IS 'Mean result over that of the market''s index in the same time, where that is known [ratio]';
-COMMENT ON COLUMN mart.backtest.sharpe_ratio IS 'Annual Sharpe ratio of a fund that spreads over all signals, without interest';
+COMMENT ON COLUMN mart.backtest.sharpe_ratio IS 'Annual Sharpe ratio of a fund that spreads over all signals, marked at each close, without interest';
 COMMENT ON COLUMN mart.backtest.max_drawdown IS 'Deepest fall of that fund from a high, negative [ratio]';
 COMMENT ON COLUMN mart.backtest.profit_factor IS 'Gains over losses; null without a loss [ratio]';
 COMMENT ON COLUMN mart.backtest.computed_at IS 'When it was computed';
@@ -56,7 +56,7 @@ COMMENT ON COLUMN mart.backtest_portfolio.annual_return IS 'The same as a compou
 COMMENT ON COLUMN mart.backtest_portfolio.annual_volatility IS 'Standard deviation of daily returns times the root of 250 [ratio]';
 COMMENT ON COLUMN mart.backtest_portfolio.sharpe_ratio IS 'Annual Sharpe ratio, without interest';
 COMMENT ON COLUMN mart.backtest_portfolio.max_drawdown IS 'Deepest fall from a high, negative [ratio]';
-COMMENT ON COLUMN mart.backtest_portfolio.index_return IS 'Return of KOSPI from start to end; null where it is not known [ratio]';
+COMMENT ON COLUMN mart.backtest_portfolio.index_return IS 'Return of KOSPI from its first known close to the end [ratio]';
 COMMENT ON COLUMN mart.backtest_portfolio.trades IS 'Positions closed';
 COMMENT ON COLUMN mart.backtest_portfolio.win_rate IS 'Share of them with a gain after costs [ratio]';
 COMMENT ON COLUMN mart.backtest_portfolio.fees_krw IS 'Broker''s fees paid [KRW]';
@@ -70,11 +70,15 @@ SELECT
     strategy,
     session,
     equity_krw,
-    equity_krw / portfolio.capital_krw - 1 AS return_since_start,
-    index_close / first_value(index_close) OVER curve - 1 AS index_return_since_start,
-    equity_krw / max(equity_krw) OVER curve - 1 AS drawdown
+    equity_krw::double precision / portfolio.capital_krw - 1 AS return_since_start,
+    index_close / first_index_close - 1 AS index_return_since_start,
+    equity_krw::double precision / max(equity_krw) OVER curve - 1 AS drawdown
 FROM derived.backtest_equity
 JOIN (SELECT strategy, capital_krw FROM derived.backtest_portfolio) AS portfolio USING (strategy)
+LEFT JOIN (
+    SELECT DISTINCT ON (strategy) strategy, index_close AS first_index_close
+    FROM derived.backtest_equity WHERE index_close IS NOT NULL ORDER BY strategy, session
+) AS beginning USING (strategy)
 WINDOW curve AS (PARTITION BY strategy ORDER BY session);
 
 COMMENT ON VIEW mart.backtest_equity IS 'Equity curves of the portfolios of mart.backtest_portfolio';
@@ -82,5 +86,5 @@ COMMENT ON COLUMN mart.backtest_equity.strategy IS 'Strategy whose signals were 
 COMMENT ON COLUMN mart.backtest_equity.session IS 'Trading day, Asia/Seoul';
 COMMENT ON COLUMN mart.backtest_equity.equity_krw IS 'Cash and positions at its close [KRW]';
 COMMENT ON COLUMN mart.backtest_equity.return_since_start IS 'Return from the start to the session [ratio]';
-COMMENT ON COLUMN mart.backtest_equity.index_return_since_start IS 'Return of KOSPI from the start to the session [ratio]';
+COMMENT ON COLUMN mart.backtest_equity.index_return_since_start IS 'Return of KOSPI from its first known close to the session [ratio]';
 COMMENT ON COLUMN mart.backtest_equity.drawdown IS 'Below the highest equity so far, negative [ratio]';
