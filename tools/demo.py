@@ -29,7 +29,7 @@ from include.platform.local import WAREHOUSE, start_airflow_here, start_database
 from include.settings import PROJECT_ROOT, Settings, load_settings
 from include.warehouse.connection import connect
 from tools.demo_report import datasets_table, derived_table, landed_table, signals_table, split_table, what_next
-from tools.demo_runs import follow_chain, follow_runs, run_ids, start_run
+from tools.demo_runs import follow_chain, follow_runs, run_ids, start_run, wait_for_scheduler
 from tools.demo_source import FIRST, SYMBOLS, clock_file, marcap_folder, start_sources, write_history
 
 # In the order in which one's results start the next.
@@ -88,9 +88,9 @@ def main() -> None:
         asked = {"first": quarter[0], "last": quarter[1], "dataset": "all"}
         follow_runs(client, {"backfill": start_run(client, "backfill", asked)}, status)
     _open_book(settings, session - QUARTER)
+    earlier = {dag_id: run_ids(client, dag_id) for dag_id in DERIVING}
     for dag_id in DERIVING:
         client.unpause(dag_id)
-    earlier = {dag_id: run_ids(client, dag_id) for dag_id in DERIVING}
     with _step(settings, f"Collect the new session {session}: {len(COLLECTING)} DAGs") as status:
         conf = {"session": str(session)}
         follow_runs(client, {dag_id: start_run(client, dag_id, conf) for dag_id in COLLECTING}, status)
@@ -194,11 +194,12 @@ def _start_warehouse(settings: Settings, status: Status) -> None:
 
 
 def _session_to_collect(client: AirflowClient) -> date:
-    """The session ``daily_bars`` collects once it is switched on; of one that is on, the latest it was asked for."""
+    """The session ``daily_bars`` collects once it is switched on; of one that is on, the latest that was due."""
     dag = client.get("dags/daily_bars")
     if dag["is_paused"]:
         return _day_in_seoul(dag["next_dagrun_run_after"])
-    return max(_day_in_seoul(run["run_after"]) for run in client.runs("daily_bars") if run["run_type"] == "scheduled")
+    # A scheduler that was started again has yet to make the runs that came due meanwhile.
+    return previous_session(_day_in_seoul(wait_for_scheduler(client, "daily_bars")))
 
 
 def _day_in_seoul(moment: str) -> date:

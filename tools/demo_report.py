@@ -47,7 +47,8 @@ _AROUND = """
 
 
 _SIGNALS = """
-    SELECT symbol, side, round(strength)::int, title, reason FROM mart.signal_today WHERE priority = 'high' LIMIT 6
+    SELECT symbol, side, round(strength)::int, title, reason FROM mart.signal_today WHERE priority = 'high'
+    ORDER BY strength DESC, symbol, strategy LIMIT 6
 """
 _DERIVED = {
     "rows of derived.indicator": "SELECT count(*) FROM derived.indicator",

@@ -43,7 +43,7 @@ def follow_chain(
 ) -> None:
     """Wait until ``is_done``, and until no run of the DAGs in ``earlier`` is waiting or at work.
 
-    Their runs are started by one another; those in ``earlier`` are of no account.
+    Their runs are started by one another. That one in ``earlier`` failed is of no account.
 
     Raises:
         AirflowError: a run failed, or it took longer than ``RUN_SECONDS``.
@@ -51,20 +51,35 @@ def follow_chain(
     title = status.status
     deadline = time.monotonic() + RUN_SECONDS
     while time.monotonic() < deadline:
-        runs = {dag_id: _since(client, dag_id, known) for dag_id, known in earlier.items()}
+        runs = {dag_id: client.runs(dag_id) for dag_id in earlier}
         for dag_id, own in runs.items():
             for run in own:
-                if run["state"] == "failed":
+                if run["state"] == "failed" and run["dag_run_id"] not in earlier[dag_id]:
                     client.wait_for_run(dag_id, run["dag_run_id"], timeout=POLL_SECONDS)
         at_work = [dag_id for dag_id, own in runs.items() if any(run["state"] not in _ENDED for run in own)]
         if not at_work and is_done():
             return
-        ended = sum(run["state"] in _ENDED for own in runs.values() for run in own)
-        status.update(f"{title}: {ended} runs done{', running: ' + ', '.join(at_work) if at_work else ''}")
+        new = sum(run["dag_run_id"] not in earlier[dag_id] for dag_id, own in runs.items() for run in own)
+        status.update(f"{title}: {new} runs{', at work: ' + ', '.join(at_work) if at_work else ''}")
         time.sleep(POLL_SECONDS)
     raise AirflowError(
         f"what follows from a session was not done in {RUN_SECONDS} s; look at the UI for {', '.join(earlier)}"
     )
+
+
+def wait_for_scheduler(client: AirflowClient, dag_id: str) -> str:
+    """Wait until the scheduler has made all runs of the DAG that are due; when the next one is, in ISO format.
+
+    Raises:
+        AirflowError: it did not in ``RUN_SECONDS``.
+    """
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        due = client.get(f"dags/{dag_id}")["next_dagrun_run_after"]
+        if due is not None and datetime.fromisoformat(due) > datetime.now(UTC):
+            return str(due)
+        time.sleep(POLL_SECONDS)
+    raise AirflowError(f"no run of {dag_id} was scheduled in {RUN_SECONDS} s; is the scheduler well? (`krxw status`)")
 
 
 def start_run(client: AirflowClient, dag_id: str, conf: dict[str, Any] | None = None) -> str:
@@ -80,10 +95,6 @@ def start_run(client: AirflowClient, dag_id: str, conf: dict[str, Any] | None = 
 def run_ids(client: AirflowClient, dag_id: str) -> set[str]:
     """The runs of the DAG so far."""
     return {str(run["dag_run_id"]) for run in client.runs(dag_id)}
-
-
-def _since(client: AirflowClient, dag_id: str, known: Collection[str]) -> list[dict[str, Any]]:
-    return [run for run in client.runs(dag_id) if run["dag_run_id"] not in known]
 
 
 def next_run(client: AirflowClient, dag_id: str, before: Collection[str]) -> str:
