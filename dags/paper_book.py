@@ -10,20 +10,24 @@ docs/paper-book.md.
 ## When it runs
 
 When a session of `signal` is announced; the run's partition is that session. Whatever the partition, it works off every
-session not yet entered: runs that pile up cost next to nothing. A book that is new starts at the latest session. By
-hand: *Trigger*, nothing to fill in.
+session not yet entered: runs that pile up cost next to nothing. A book that is new starts at the latest session. A book
+that cannot be taken on does not stop the others. By hand: *Trigger*, nothing to fill in.
 
 ## Alarms and what to do
 
 - A red `advance`: sessions entered before it stand, the rest is not done yet. Read the log, clear the task.
-- *waits for* in the log: a session's bars or signals are not there yet. Load them, or let it be: once five later
-  sessions have bars it is passed over, or traded with what there is.
-- *is ..., got* in the log: a rule of a book is out of its range. Correct `derived.paper_book.rules`, clear the task.
+- *is behind*: a book waits with a session although two later ones have bars, or more. The message says for what: load
+  it, or mend the DAG that makes it. Left as it is, the session is passed over once five later ones have bars, or traded
+  with what there is, and every run stays red until the book has caught up. *waits for* in a green run is no alarm.
+- *BooksNotAdvancedError*: the books it names stand still, the others went on. *is ..., got*: a rule is out of its
+  range; *no strategy is called*: a strategy of the book was renamed or retired; *the calendar ends*: its first session
+  is wrong. Correct the row in `derived.paper_book`, clear the task.
 """
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from airflow.sdk import PartitionedAssetTimetable, StartOfDayMapper, dag, task
 
@@ -48,16 +52,18 @@ def paper_book() -> None:
     """The paper books up to the signals at hand."""
 
     @task(outlets=[paper_book_asset()])
-    def advance() -> dict[str, int]:
+    def advance() -> dict[str, Any]:
         from include.paper_book.advance import advance_books
         from include.settings import load_settings
 
         report = advance_books(load_settings().warehouse_dsn)
         log.info("%s", report.summary())
+        report.require_in_time()
         return {
             "books": len(report.books),
             "sessions": sum(book.sessions for book in report.books),
             "trades": sum(book.trades for book in report.books),
+            "waits_for": {book.book: book.waits_for for book in report.books if book.waits_for},
         }
 
     advance()

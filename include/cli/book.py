@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 from psycopg.rows import dict_row
+from rich.markup import escape
 from rich.table import Table
 
 from include.cli.terminal import console, day, plain_errors
 from include.paper_book.advance import advance_books
-from include.paper_book.books import NewBook, add_book, read_books
+from include.paper_book.books import NewBook, add_book, read_book
 from include.settings import load_settings
 from include.warehouse.connection import connect
 
@@ -55,7 +56,7 @@ def list_books() -> None:
             _percent(row["index_return"]),
             _won(row["holdings"]),
             _won(row["trades"]),
-            row["title"],
+            escape(row["title"]),
         )
     console.print(table)
     console.print(f"{len(rows):,} books")
@@ -66,10 +67,10 @@ def show(name: _Name) -> None:
     """Show a book's rules, how it did, what it holds and what it ordered."""
     with plain_errors():
         with connect(load_settings().warehouse_dsn, "analyst") as connection:
-            [found] = read_books(connection, [name])
+            found = read_book(connection, name)
         performance = _read(_PERFORMANCE, {"book": name})
         positions, orders = _read(_POSITIONS, {"book": name}), _read(_ORDERS, {"book": name})
-    console.print(f"[bold]{found.name}[/]: {found.title}", highlight=False)
+    console.print(f"[bold]{found.name}[/]: {escape(found.title)}", highlight=False)
     followed = ", ".join(found.strategies) if found.strategies else "all strategies"
     priority = ", signals of high priority only" if found.high_priority_only else ""
     console.print(f"Follows {followed}{priority}.", soft_wrap=True, highlight=False)
@@ -93,13 +94,17 @@ def show(name: _Name) -> None:
         entry, stop, target = (_price(row[column]) for column in ("entry_price", "stop", "target"))
         gain = _percent(row["unrealised_return"])
         shares, close = _won(row["shares"]), _won(row["close"])
-        table.add_row(row["symbol"], str(row["opened"]), shares, entry, close, stop, target, gain, row["name"])
+        table.add_row(
+            row["symbol"], str(row["opened"]), shares, entry, close, stop, target, gain, _issue_name(row["name"])
+        )
     console.print(table)
     table = _table("symbol", "order", "shares", "for", "cause", "strategy", "name", right=(2,))
     for row in orders:
         cause, strategy = row["cause"], row["strategy"]
         shares = _won(row["shares"])
-        table.add_row(row["symbol"], row["side"], shares, str(row["session"]), cause, strategy, row["name"])
+        table.add_row(
+            row["symbol"], row["side"], shares, str(row["session"]), cause, strategy, _issue_name(row["name"])
+        )
     console.print(table)
 
 
@@ -119,7 +124,7 @@ def add(
     ] = None,
 ) -> None:
     """Open a book; it starts at the next run."""
-    rules = dict(map(_rule, rule or ()))
+    rules = _rules(rule or [])
     with plain_errors():
         new = NewBook(name, title, capital, tuple(strategy) if strategy else None, high_priority_only, rules, first)
         add_book(load_settings().warehouse_dsn, new)
@@ -138,7 +143,16 @@ def advance(
     """Take books through the sessions that have come in."""
     with plain_errors():
         report = advance_books(load_settings().warehouse_dsn, last, start=first, names=names or None)
-    console.print(report.summary(), highlight=False, soft_wrap=True)
+    console.print(report.summary(), markup=False, highlight=False, soft_wrap=True)
+
+
+def _rules(texts: list[str]) -> dict[str, float | int | None]:
+    rules: dict[str, float | int | None] = {}
+    for name, value in map(_rule, texts):
+        if name in rules:
+            raise typer.BadParameter(f"{name} is given twice", param_hint="--rule")
+        rules[name] = value
+    return rules
 
 
 def _rule(text: str) -> tuple[str, float | int | None]:
@@ -168,6 +182,10 @@ def _table(*headings: str, right: range | tuple[int, ...]) -> Table:
         justify = "right" if place in right else "left"
         table.add_column(heading, justify=justify, no_wrap=True, max_width=40 if last else None)  # type: ignore[arg-type]
     return table
+
+
+def _issue_name(value: str | None) -> str:
+    return escape(value or "")
 
 
 def _won(value: int | None) -> str:

@@ -37,7 +37,8 @@ class Book:
     """A paper book.
 
     ``strategies`` whose signals it follows: None means all. ``first_session`` is where it starts: None means the latest
-    at its first run. ``state`` is None until then.
+    at its first run. ``state`` is None until then. ``replayed_through`` is the latest session there was at a first run
+    that began in the past; None where it replayed nothing.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Book:
     high_priority_only: bool
     first_session: date | None
     state: State | None
+    replayed_through: date | None
 
     @property
     def follows_flows(self) -> bool:
@@ -74,7 +76,8 @@ def add_book(dsn: str, new: NewBook) -> None:
     """Open a book; it starts at the next run.
 
     Raises:
-        InvalidBookError: the name is taken or none, the capital not positive, a rule or a strategy unknown or wrong.
+        InvalidBookError: the name is taken or none, the capital not positive, a rule or a strategy unknown or wrong, or
+            the first session beyond the calendar.
         WarehouseUnreachableError: the warehouse does not answer.
     """
     if not _NAME.fullmatch(new.name):
@@ -92,6 +95,8 @@ def add_book(dsn: str, new: NewBook) -> None:
     except (InvalidRulesError, UnknownStrategyError) as error:
         raise InvalidBookError(str(error)) from error
     with connect(dsn, "etl") as connection:
+        if new.first_session is not None:
+            _require_in_calendar(connection, new.first_session)
         added = connection.execute(
             "INSERT INTO derived.paper_book "
             "(book, title, capital_krw, rules, strategies, high_priority_only, first_session) "
@@ -110,36 +115,57 @@ def add_book(dsn: str, new: NewBook) -> None:
             raise InvalidBookError(f"there is a book {new.name!r} already; a book keeps what it did")
 
 
-def read_books(connection: psycopg.Connection, names: Sequence[str] | None = None) -> list[Book]:
-    """The books of these names, or all, in order of name.
+def _require_in_calendar(connection: psycopg.Connection, first_session: date) -> None:
+    [[last]] = connection.execute("SELECT max(session) FROM market.session").fetchall()
+    if first_session > last:
+        raise InvalidBookError(f"no book can start on {first_session}: the calendar ends on {last}")
+
+
+def book_names(connection: psycopg.Connection, wanted: Sequence[str] | None = None) -> list[str]:
+    """The names of all books, or those ``wanted``, in order.
 
     Raises:
-        UnknownBookError: there is none of a name asked for.
-        InvalidBookError: a row's rules are none.
+        UnknownBookError: there is no book of a name wanted.
     """
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
-            "SELECT * FROM derived.paper_book WHERE %(names)s::text[] IS NULL OR book = ANY (%(names)s) ORDER BY book",
-            {"names": None if names is None else list(names)},
-        ).fetchall()
-    if missing := sorted(set(names or ()) - {row["book"] for row in rows}):
-        known = [book for (book,) in connection.execute("SELECT book FROM derived.paper_book ORDER BY book")]
+    known = [book for (book,) in connection.execute("SELECT book FROM derived.paper_book ORDER BY book")]
+    if wanted is None:
+        return known
+    if missing := sorted(set(wanted) - set(known)):
         raise UnknownBookError(f"there is no book {missing[0]!r}; there are: {', '.join(known)}")
-    return [_book(row) for row in rows]
+    return sorted(set(wanted))
 
 
-def _book(row: Mapping[str, Any]) -> Book:
+def read_book(connection: psycopg.Connection, name: str) -> Book:
+    """The book of that name.
+
+    Raises:
+        UnknownBookError: there is none.
+        InvalidBookError: its rules or its state are none, or it follows a strategy that is not declared.
+    """
+    book_names(connection, [name])
+    with connection.cursor(row_factory=dict_row) as cursor:
+        [row] = cursor.execute("SELECT * FROM derived.paper_book WHERE book = %s", [name]).fetchall()
     try:
         rules = Rules.from_dict(row["rules"])
-    except InvalidRulesError as error:
-        raise InvalidBookError(f"book {row['book']!r}: {error}") from error
+        for strategy in row["strategies"] or ():
+            strategy_named(strategy)
+    except (InvalidRulesError, UnknownStrategyError) as error:
+        raise InvalidBookError(str(error)) from error
     return Book(
-        name=row["book"],
+        name=name,
         title=row["title"],
         capital_krw=row["capital_krw"],
         rules=rules,
         strategies=None if row["strategies"] is None else tuple(row["strategies"]),
         high_priority_only=row["high_priority_only"],
         first_session=row["first_session"],
-        state=None if row["state"] is None else State.from_dict(row["state"]),
+        state=None if row["state"] is None else _state(row["state"]),
+        replayed_through=row["replayed_through"],
     )
+
+
+def _state(values: Mapping[str, Any]) -> State:
+    try:
+        return State.from_dict(values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidBookError(f"its state is none: {type(error).__name__}: {error}") from error

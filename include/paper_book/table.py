@@ -14,13 +14,14 @@ from psycopg.types.json import Jsonb
 
 from include.indicators.due import INDICATED_DATASETS
 from include.market.symbols import Market
-from include.paper_book.books import Book
+from include.paper_book.books import Book, PaperBookError
 from include.trading.fills import Bar
 from include.trading.portfolio import Obstacle, Outcome, Status, Step
 from include.trading.state import Order, Position, Signal, State
 from include.warehouse.connection import SQL_QUERIES
 
-# An issue without a row in so many sessions has left the market, whether or not a list of delistings says so.
+# An issue without a row in so many sessions with bars of its kind has left the market, whether or not a list of
+# delistings says so.
 _SESSIONS_ABSENT = 5
 
 
@@ -68,30 +69,40 @@ def latest_session(connection: psycopg.Connection) -> date | None:
     return session  # type: ignore[no-any-return]
 
 
+def first_session(connection: psycopg.Connection) -> date | None:
+    """The first session with daily bars; None where there are none."""
+    [[session]] = connection.execute("SELECT min(session) FROM market.daily_bar").fetchall()
+    return session  # type: ignore[no-any-return]
+
+
 def next_session(connection: psycopg.Connection, day: date, *, included: bool = False) -> date:
     """The first session after ``day``, or ``day`` itself with ``included``.
 
     Raises:
-        LookupError: the calendar ends before it.
+        PaperBookError: the calendar has none.
     """
     comparison = sql.SQL(">=" if included else ">")
     row = connection.execute(
         sql.SQL("SELECT min(session) FROM market.session WHERE session {} %s").format(comparison), [day]
     ).fetchone()
     if row is None or row[0] is None:
-        raise LookupError(f"the calendar ends before {day}")
+        raise PaperBookError(f"the calendar ends before {day}, or on it")
     return row[0]  # type: ignore[no-any-return]
 
 
-def read_signals(connection: psycopg.Connection, book: Book, session: date) -> list[Signal]:
-    """The signals of ``session`` that stand and that ``book`` follows."""
+def read_signals(connection: psycopg.Connection, book: Book, session: date, coming: date | None) -> list[Signal]:
+    """The signals of ``session`` that ``book`` follows, as they stood when ``coming`` opened; None: as they stand."""
     rows = connection.execute(
         "SELECT symbol, side, strength, strategy FROM derived.signal "
-        "WHERE session = %(session)s AND withdrawn_at IS NULL "
+        "LEFT JOIN market.session AS coming ON coming.session = %(coming)s "
+        "WHERE signal.session = %(session)s "
+        "AND (withdrawn_at IS NULL OR withdrawn_at >= coming.opens_at) "
+        "AND (%(coming)s::date IS NULL OR known_at < coming.opens_at) "
         "AND (%(strategies)s::text[] IS NULL OR strategy = ANY (%(strategies)s)) "
         "AND (NOT %(high)s OR priority = 'high')",
         {
             "session": session,
+            "coming": coming,
             "strategies": None if book.strategies is None else list(book.strategies),
             "high": book.high_priority_only,
         },
@@ -127,24 +138,10 @@ def read_delisted(connection: psycopg.Connection, state: State, session: date) -
     if not state.positions:
         return set()
     rows = connection.execute(
-        """
-        SELECT held.symbol
-        FROM unnest(%(symbols)s::text[], %(opened)s::date[]) AS held (symbol, opened)
-        WHERE EXISTS (
-            SELECT FROM market.delisting AS gone
-            WHERE gone.symbol = held.symbol AND gone.session > held.opened AND gone.session <= %(session)s
-        ) OR NOT EXISTS (
-            SELECT FROM mart.daily_bar AS bar
-            WHERE bar.symbol = held.symbol AND bar.session <= %(session)s AND bar.session >= (
-                SELECT min(session) FROM (
-                    SELECT session FROM market.session WHERE session <= %(session)s
-                    ORDER BY session DESC LIMIT %(absent)s
-                ) AS recent
-            )
-        )
-        """,
+        (SQL_QUERIES / "paper_book_delisted.sql").read_bytes(),
         {
             "symbols": [position.symbol for position in state.positions],
+            "products": [position.product for position in state.positions],
             "opened": [position.opened for position in state.positions],
             "session": session,
             "absent": _SESSIONS_ABSENT,
@@ -154,7 +151,13 @@ def read_delisted(connection: psycopg.Connection, state: State, session: date) -
 
 
 def write_step(
-    connection: psycopg.Connection, book: Book, session: date, before: State, done: Step, coming: date
+    connection: psycopg.Connection,
+    book: Book,
+    session: date,
+    before: State,
+    done: Step,
+    coming: date,
+    replayed_through: date | None,
 ) -> None:
     """Enter ``session`` of ``book``; its orders are for ``coming``, the session expected next."""
     outcomes = [
@@ -168,8 +171,8 @@ def write_step(
     _write_positions(connection, book, done)
     _insert(connection, "paper_equity", [_equity(book, before, done)])
     connection.execute(
-        "UPDATE derived.paper_book SET last_session = %s, state = %s WHERE book = %s",
-        [session, Jsonb(done.state.to_dict()), book.name],
+        "UPDATE derived.paper_book SET last_session = %s, state = %s, replayed_through = %s WHERE book = %s",
+        [session, Jsonb(done.state.to_dict()), replayed_through, book.name],
     )
 
 

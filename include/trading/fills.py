@@ -9,7 +9,8 @@ so where it leaves a doubt the order is the loser:
 - A stop trades at its level, ``slippage_ticks`` worse; at the open where that is beyond the level already; not at all
   at the lower limit.
 - A price off the grid, as closing auctions of 2026 leave them, is rounded to the grid inside low and high.
-- A target is a limit order: it trades at its level once the price went *through* it, at the open where that is beyond.
+- A target is a limit order, never filled below its level: it trades there once the price went *through* it, and at the
+  open, without slippage, where that is beyond.
 - At most ``participation_pct`` of the session's volume; the rest is not filled.
 
 Where no limit is known (KOSDAQ before 1996-11-25), a session with one price off the base counts as locked at its limit.
@@ -79,9 +80,7 @@ def sell_at_open(bar: Bar | None, shares: int, session: date, rules: Rules) -> F
     """What an order to sell ``shares`` becomes at the open."""
     if isinstance(traded := _require_traded(bar), Refusal):
         return traded
-    if traded.open == traded.low and _is_at_lower_limit(traded.open, traded, session):
-        return Refusal.LIMIT_LOCKED if traded.low == traded.high else Refusal.OPENED_AT_LIMIT
-    return _sold(traded.open, shares, traded, session, rules)
+    return _unsellable_at_open(traded, session) or _sold(traded.open, shares, traded, session, rules)
 
 
 def sell_at_stop(bar: Bar | None, stop: float, shares: int, session: date, rules: Rules) -> Fill | Refusal | None:
@@ -100,10 +99,12 @@ def sell_at_target(bar: Bar | None, target: float, shares: int, session: date, r
     """What a limit order to sell at ``target`` won becomes; None where the price did not rise through it."""
     if isinstance(traded := _require_traded(bar), Refusal) or traded.high <= target:
         return None
-    if traded.open >= target:
-        return sell_at_open(traded, shares, session, rules)
-    price = _up(-int(-target // 1), _grid(traded, session))
-    return _filled(price, shares, traded, rules) if price < traded.high else None
+    grid = _grid(traded, session)
+    level = _up(-int(-target // 1), grid)
+    if traded.open < level:
+        return _filled(level, shares, traded, rules) if level < traded.high else None
+    price = max(_down(traded.open, grid), _up(traded.low, grid))
+    return _unsellable_at_open(traded, session) or _filled(price, shares, traded, rules)
 
 
 def _require_traded(bar: Bar | None) -> Bar | Refusal:
@@ -114,6 +115,12 @@ def _require_traded(bar: Bar | None) -> Bar | Refusal:
     if not bar.volume or not bar.open:
         return Refusal.NOT_TRADED
     return bar
+
+
+def _unsellable_at_open(bar: Bar, session: date) -> Refusal | None:
+    if bar.open == bar.low and _is_at_lower_limit(bar.open, bar, session):
+        return Refusal.LIMIT_LOCKED if bar.low == bar.high else Refusal.OPENED_AT_LIMIT
+    return None
 
 
 def _sold(price: int, shares: int, bar: Bar, session: date, rules: Rules) -> Fill | Refusal:

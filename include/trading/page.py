@@ -19,7 +19,7 @@ _MEANINGS = {
     "stop_loss_pct": "sold this far below the entry",
     "target_pct": "sold this far above the entry",
     "max_holding_sessions": "sold at the open after so many evenings",
-    "daily_loss_limit_pct": "nothing is bought after a session that lost this much of the equity",
+    "daily_loss_limit_pct": "nothing is bought after a session that lost at least this much of the equity",
     "slippage_ticks": "ticks worse than the open or the stop",
     "participation_pct": "share of the session's volume an order takes at most",
     "fee_pct": "broker's fee, on each side",

@@ -118,7 +118,8 @@ def step(
     """The portfolio's next session.
 
     In this order: corporate actions, issues that are gone, the orders of the evening before at the open (sales first),
-    stops and targets, marks, and the orders that follow from the evening's signals.
+    stops and targets, marks, and the orders that follow from the evening's signals. A sale that the open did not fill
+    wholly is ordered again every evening until the position is gone.
 
     Args:
         state: the portfolio on the evening before.
@@ -316,17 +317,20 @@ class _Day:
         return (*sales, *purchases.values())
 
     def _sales(self, signals: list[Signal]) -> list[Order]:
-        """Orders to sell what is held: by the strongest signal, or by the holding period."""
+        """Orders to sell what is held: by the strongest signal, by the holding period, or again what was not sold."""
         said: dict[str, Signal] = {}
         for signal in signals:
             if signal.side == "sell" and signal.symbol in self.positions:
                 said.setdefault(signal.symbol, signal)
+        unsold = {order.symbol: order for order in self.orders if order.side == "sell"}
         sales = []
         longest = self.rules.max_holding_sessions
         for symbol, position in self.positions.items():
             if (told := said.get(symbol)) is not None:
                 cause, strategy, strength = Cause.SIGNAL, told.strategy, told.strength
                 sales.append(Order(symbol, "sell", position.shares, self.session, cause, strategy, strength))
+            elif (order := unsold.get(symbol)) is not None:
+                sales.append(order._replace(shares=position.shares, placed=self.session))
             elif longest is not None and position.evenings >= longest:
                 cause, strategy = Cause.HOLDING_PERIOD, position.strategy
                 sales.append(Order(symbol, "sell", position.shares, self.session, cause, strategy))

@@ -20,7 +20,8 @@ class Rules:
         stop_loss_pct: a position is sold this far below its entry; None: never.
         target_pct: a position is sold this far above its entry; None: never.
         max_holding_sessions: a position is sold at the open after so many evenings; None: never.
-        daily_loss_limit_pct: nothing is bought after a session that lost this much of the equity; None: no limit.
+        daily_loss_limit_pct: nothing is bought after a session that lost at least this much of the equity; None:
+            no limit.
         slippage_ticks: how many ticks worse than the open or the stop an order is filled.
         participation_pct: an order takes at most this share of the session's volume.
         fee_pct: the broker's fee on each side.

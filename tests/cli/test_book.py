@@ -73,6 +73,12 @@ def test_a_book_is_opened_replayed_listed_and_shown(krxw: Run, dsn: str) -> None
     assert held > 0
 
 
+def test_markup_in_a_title_is_text(krxw: Run) -> None:
+    assert krxw("add", "titled", "--title", "[red]of [/mine]").exit_code == 0
+    assert "[red]of [/mine]" in krxw("list").stdout
+    assert "titled: [red]of [/mine]" in krxw("show", "titled").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -83,6 +89,8 @@ def test_a_book_is_opened_replayed_listed_and_shown(krxw: Run, dsn: str) -> None
         (("add", "other", "--title", "t", "--rule", "max_holdings"), "expected NAME=VALUE"),
         (("add", "other", "--title", "t", "--rule", "max_holdings=many"), "'many' is no number for max_holdings"),
         (("add", "other", "--title", "t", "--rule", "max_holdings=0"), "max_holdings is a whole number"),
+        (("add", "other", "--title", "t", "--rule", "fee_pct=1", "--rule", "fee_pct=2"), "fee_pct is given twice"),
+        (("add", "other", "--title", "t", "--from", "2206-01-05"), "no book can start on 2206-01-05"),
         (("add", "other", "--title", "t", "--from", "2024-13-01"), "expected YYYY-MM-DD"),
     ],
 )

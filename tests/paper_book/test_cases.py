@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, time
 
 import psycopg
 import pytest
 
+from include.market.calendar import KST
 from include.market.symbols import Market
-from include.paper_book.advance import advance_books
-from include.paper_book.books import InvalidBookError, NewBook, UnknownBookError, add_book, read_books
+from include.paper_book.advance import BooksBehindError, BooksNotAdvancedError, advance_books
+from include.paper_book.books import InvalidBookError, NewBook, UnknownBookError, add_book, read_book
 from include.trading.fills import Bar
 from include.trading.rules import Rules
 from include.trading.state import Signal
@@ -21,11 +22,13 @@ from tests.paper_book.warehouse import (
     put_bars,
     put_book,
     put_delisting,
+    put_fund_bars,
     put_signals,
 )
 
 DAYS = [date(2024, 3, day) for day in (4, 5, 6, 7, 8, 11, 12, 13, 14, 15)]
-A, B, C, D = "000010", "000020", "000030", "000040"
+LATER_DAYS = [date(2024, 3, day) for day in (18, 19, 20, 21, 22)]
+A, B, C, D, FUND = "000010", "000020", "000030", "000040", "069500"
 HALTED = Bar(0, 0, 0, 10_000, 10_000, 0, Market.KOSPI, halted=True)
 LOCKED = Bar(13_000, 13_000, 13_000, 13_000, 10_000, 1_000_000, Market.KOSPI)
 
@@ -93,6 +96,37 @@ def test_a_delisted_position_is_closed_by_the_list_or_by_its_absence(followed: s
     assert fetch(followed, query) == [(A, DAYS[3] if listed else DAYS[6], "delisted", 10_000.0)]
 
 
+@pytest.mark.parametrize(("kind", "others"), [("ETF", []), ("ETN", ["ETF"])])
+def test_a_gap_in_the_bars_of_funds_closes_no_fund(warehouse: str, kind: str, others: list[str]) -> None:
+    put_book(warehouse, "test", 10_000_000, max_holdings=2, slippage_ticks=0, stop_loss_pct=None)
+    for session in DAYS[:2]:
+        put_bars(warehouse, session, {A: bar(10_000)})
+        put_fund_bars(warehouse, session, {FUND: 10_000}, kind)
+    put_signals(warehouse, DAYS[0], [Signal(FUND, "buy", 80, "rule")])
+    for session in (*DAYS[2:], *LATER_DAYS):
+        put_bars(warehouse, session, {A: bar(10_000)})
+        for other in others:
+            put_fund_bars(warehouse, session, {"520001": 10_000}, other)
+    # Without any bars of funds each session waits for five more.
+    advance_books(warehouse, through=DAYS[-1], start=DAYS[0])
+    assert fetch(warehouse, "SELECT symbol, session FROM mart.position") == [(FUND, DAYS[-1])]
+
+
+def test_a_fund_without_a_row_while_others_have_them_is_gone(warehouse: str) -> None:
+    put_book(warehouse, "test", 10_000_000, max_holdings=2, slippage_ticks=0, stop_loss_pct=None)
+    for session in DAYS[:2]:
+        put_fund_bars(warehouse, session, {FUND: 10_000, "069660": 10_000})
+    put_signals(warehouse, DAYS[0], [Signal(FUND, "buy", 80, "rule")])
+    for session in DAYS:
+        put_bars(warehouse, session, {A: bar(10_000)})
+    # On two sessions no fund has bars: they do not count.
+    for session in DAYS[4:]:
+        put_fund_bars(warehouse, session, {"069660": 10_000})
+    advance_books(warehouse, start=DAYS[0])
+    query = "SELECT symbol, closed, exit_cause FROM derived.paper_position"
+    assert fetch(warehouse, query) == [(FUND, DAYS[8], "delisted")]
+
+
 def test_the_loss_limit_is_kept_and_told(followed: str) -> None:
     put_bars(followed, DAYS[1], dict.fromkeys((A, B, C, D), bar(10_000)))
     put_signals(followed, DAYS[1], [Signal(A, "sell", 50, "exit")])
@@ -116,13 +150,7 @@ def test_a_session_waits_for_its_signals_and_for_the_bars_of_funds(followed: str
     assert advance_books(followed).books[0].waits_for == f"session {DAYS[1]} waits for its signals"
     with psycopg.connect(followed) as connection:
         connection.execute("DELETE FROM ops.unsignalled_symbol")
-        connection.execute("SELECT ops.ensure_year_partitions('market.etp_daily_bar', %s, %s)", [DAYS[0], DAYS[0]])
-        connection.execute(
-            "INSERT INTO market.etp_daily_bar (symbol, session, kind, market, open, high, low, close, volume, "
-            "value_krw, market_cap_krw, listed_shares, change, base_price, halted, source, batch_id, known_at) "
-            "VALUES ('069500', %s, 'ETF', 'KOSPI', 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, false, 'krx_openapi', 1, now())",
-            [DAYS[0]],
-        )
+    put_fund_bars(followed, DAYS[0], {FUND: 10_000})
     assert advance_books(followed).books[0].waits_for == f"session {DAYS[1]} waits for its bars of ETFs and ETNs"
     for session in DAYS[2:7]:
         put_bars(followed, session, dict.fromkeys((A, B, C, D), bar(10_000)))
@@ -198,6 +226,81 @@ def test_a_new_book_does_not_trade_the_past_unless_told_to(followed: str) -> Non
     assert fetch(followed, query) == [("later", DAYS[3], 1), ("replayed", DAYS[1], 3), ("test", DAYS[0], 4)]
 
 
+def test_a_late_book_trades_on_what_was_known_at_the_open(followed: str) -> None:
+    put_bars(followed, DAYS[1], dict.fromkeys((A, B, C, D), bar(10_000)))
+    sells = [Signal(A, "sell", 50, "known"), Signal(B, "sell", 50, "corrected")]
+    put_signals(followed, DAYS[1], sells[:1])
+    put_signals(followed, DAYS[1], sells[1:], known_at=datetime.combine(DAYS[2], time(9), KST))
+    put_bars(followed, DAYS[2], dict.fromkeys((A, B, C, D), bar(10_000)))
+    with psycopg.connect(followed) as connection:
+        connection.execute("UPDATE derived.signal SET withdrawn_at = known_at + interval '1 day' WHERE side = 'sell'")
+    put_book(followed, "replayed", 10_000_000, max_holdings=2, slippage_ticks=0, stop_loss_pct=None)
+    advance_books(followed, start=DAYS[0])
+    query = "SELECT book, symbol FROM derived.paper_order WHERE side = 'sell' ORDER BY book, symbol"
+    # A's was withdrawn after the open of the session it was for, and B's came with it. What is replayed has neither.
+    assert fetch(followed, query) == [("test", A)]
+    query = "SELECT book, replayed_through FROM derived.paper_book ORDER BY book"
+    assert fetch(followed, query) == [("replayed", DAYS[2]), ("test", None)]
+
+
+def test_a_replay_takes_the_signals_of_today_up_to_where_it_began(warehouse: str) -> None:
+    much_later = datetime.combine(DAYS[9], time(9), KST)
+    put_book(warehouse, "test", 10_000_000, max_holdings=2, slippage_ticks=0, stop_loss_pct=None)
+    for session in DAYS[:3]:
+        put_bars(warehouse, session, dict.fromkeys((A, B), bar(10_000)))
+    put_signals(warehouse, DAYS[1], [Signal(A, "buy", 50, "corrected")], known_at=much_later)
+    advance_books(warehouse, through=DAYS[0])
+    put_signals(warehouse, DAYS[3], [Signal(B, "buy", 50, "corrected")], known_at=much_later)
+    put_bars(warehouse, DAYS[3], dict.fromkeys((A, B), bar(10_000)))
+    advance_books(warehouse)
+    assert fetch(warehouse, "SELECT symbol, placed_on FROM derived.paper_order") == [(A, DAYS[1])]
+
+
+def test_a_book_that_is_behind_is_told(followed: str) -> None:
+    put_bars(followed, DAYS[2], dict.fromkeys((A, B, C, D), bar(10_000)))
+    in_time = advance_books(followed)
+    in_time.require_in_time()
+    assert (in_time.books[0].waits_for, in_time.books[0].later_sessions) == (
+        f"session {DAYS[1]} waits for its daily bars",
+        1,
+    )
+    put_bars(followed, DAYS[3], dict.fromkeys((A, B, C, D), bar(10_000)))
+    with pytest.raises(
+        BooksBehindError, match=f"'test' is behind: session {DAYS[1]} waits for its daily bars; 2 later"
+    ):
+        advance_books(followed).require_in_time()
+
+
+def test_a_book_begins_with_the_bars_and_not_before(followed: str) -> None:
+    add_book(followed, NewBook("early", "from before there was anything", 5_000_000, first_session=date(1990, 1, 3)))
+    early, _ = advance_books(followed).books
+    assert (early.last_session, early.sessions) == (DAYS[0], 1)
+
+
+WRONG_ROWS = {
+    "first_session = '2206-01-05'": "the calendar ends before 2206-01-05",
+    "strategies = '{desk_bought}'": "no strategy is called 'desk_bought'",
+    "rules = '{\"max_holdings\": 0}'": "max_holdings is a whole number",
+    "state = '{}', last_session = '2024-03-04'": "its state is none: KeyError: 'session'",
+}
+
+
+def test_wrong_books_do_not_stop_the_others(followed: str) -> None:
+    put_bars(followed, DAYS[1], dict.fromkeys((A, B, C, D), bar(10_000)))
+    for number, wrong in enumerate(WRONG_ROWS):
+        put_book(followed, f"a_wrong_{number}")
+        with psycopg.connect(followed) as connection:
+            connection.execute(f"UPDATE derived.paper_book SET {wrong} WHERE book = 'a_wrong_{number}'".encode())
+    with pytest.raises(BooksNotAdvancedError) as stopped:
+        advance_books(followed)
+    lines = str(stopped.value).splitlines()
+    assert len(lines) == len(WRONG_ROWS)
+    for number, (line, message) in enumerate(zip(lines, WRONG_ROWS.values(), strict=True)):
+        assert line.startswith(f"book 'a_wrong_{number}': {message}")
+    assert "test: 1 sessions entered" in stopped.value.__notes__[0]
+    assert fetch(followed, "SELECT book, max(session) FROM derived.paper_equity GROUP BY book") == [("test", DAYS[1])]
+
+
 def test_performance_is_told_beside_the_index(followed: str) -> None:
     put_bars(followed, DAYS[1], dict.fromkeys((A, B, C, D), bar(10_000)))
     put_signals(followed, DAYS[1], [Signal(A, "sell", 50, "exit")])
@@ -232,6 +335,7 @@ IMPOSSIBLE_BOOKS = [
     (NewBook("other", "t", 0), "the capital is positive, got 0 won"),
     (NewBook("other", "t", 1_000, strategies=()), "follows at least one strategy"),
     (NewBook("other", "t", 1_000, strategies=("desk_by",)), "desk_by"),
+    (NewBook("other", "t", 1_000, first_session=date(2206, 1, 5)), "no book can start on 2206-01-05"),
     (NewBook("other", "t", 1_000, rules={"stop": 5}), "there is no rule 'stop'"),
     (NewBook("other", "t", 1_000, rules={"stop_loss_pct": 500}), "stop_loss_pct is above 0 and below 100 percent"),
 ]
@@ -251,7 +355,7 @@ def test_wrong_books_are_named(followed: str) -> None:
         advance_books(followed, start=DAYS[0])
     with psycopg.connect(followed) as connection:
         connection.execute("""UPDATE derived.paper_book SET rules = '{"max_holdings": 0}'""")
-    with pytest.raises(InvalidBookError, match="book 'test': max_holdings is a whole number"):
+    with pytest.raises(BooksNotAdvancedError, match="book 'test': max_holdings is a whole number"):
         advance_books(followed)
 
 
@@ -259,7 +363,7 @@ def test_the_default_books_follow_the_catalogue(warehouse: str) -> None:
     from include.signals.catalogue import strategy_named
 
     with connect(warehouse, "analyst") as connection:
-        composite, desk = read_books(connection)
+        composite, desk = (read_book(connection, name) for name in ("composite", "desk"))
     assert desk.strategies is not None
     assert [strategy_named(name).side for name in desk.strategies] == ["buy", "sell"]
     assert desk.rules == Rules()

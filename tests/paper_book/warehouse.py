@@ -42,14 +42,37 @@ def put_bars(dsn: str, session: date, bars: dict[str, Bar]) -> None:
         _insert_bars(connection, session, bars)
 
 
-def put_signals(dsn: str, session: date, signals: Sequence[Signal], priority: str = "high") -> None:
-    """Signals of a session."""
+def put_signals(
+    dsn: str, session: date, signals: Sequence[Signal], priority: str = "high", known_at: datetime | None = None
+) -> None:
+    """Signals of a session, known on its evening unless told otherwise."""
     with psycopg.connect(dsn) as connection:
-        _insert_signals(connection, session, signals, priority)
+        _insert_signals(connection, session, signals, priority, known_at)
+
+
+def put_fund_bars(dsn: str, session: date, prices: dict[str, int], kind: str = "ETF") -> None:
+    """Bars of ETFs or ETNs at one price, and that signals were looked for on them."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute("SELECT ops.ensure_year_partitions('market.etp_daily_bar', %s, %s)", [session, session])
+        connection.cursor().executemany(
+            "INSERT INTO market.etp_daily_bar (symbol, session, kind, market, open, high, low, close, volume, "
+            "value_krw, market_cap_krw, listed_shares, change, base_price, halted, source, batch_id, known_at) "
+            "VALUES (%(symbol)s, %(session)s, %(kind)s, 'KOSPI', %(price)s, %(price)s, %(price)s, %(price)s, 1000000, "
+            "1, 1, 1, 0, %(price)s, false, 'krx_openapi', 1, %(evening)s)",
+            [
+                {"symbol": symbol, "session": session, "kind": kind, "price": price, "evening": _evening(session)}
+                for symbol, price in prices.items()
+            ],
+        )
+        mark_looked_at(connection, session, prices)
+
+
+def _evening(session: date) -> datetime:
+    return datetime.combine(session, time(19), KST)
 
 
 def _insert_bars(connection: psycopg.Connection, session: date, bars: dict[str, Bar]) -> None:
-    evening = datetime.combine(session, time(19), KST)
+    evening = _evening(session)
     rows = [
         {
             "symbol": symbol,
@@ -86,18 +109,25 @@ def _insert_bars(connection: psycopg.Connection, session: date, bars: dict[str, 
 def mark_looked_at(connection: psycopg.Connection, session: date, symbols: Iterable[str]) -> None:
     """Signals of ``symbols`` were looked for up to ``session``."""
     connection.cursor().executemany(
-        "INSERT INTO derived.signal_state VALUES (%s, %s) "
+        "INSERT INTO derived.signal_state (symbol, first, through, indicated_at) "
+        "VALUES (%(symbol)s, %(session)s, %(session)s, now()) "
         "ON CONFLICT (symbol) DO UPDATE SET through = excluded.through",
-        [(symbol, session) for symbol in symbols],
+        [{"symbol": symbol, "session": session} for symbol in symbols],
     )
 
 
-def _insert_signals(connection: psycopg.Connection, session: date, signals: Sequence[Signal], priority: str) -> None:
+def _insert_signals(
+    connection: psycopg.Connection,
+    session: date,
+    signals: Sequence[Signal],
+    priority: str,
+    known_at: datetime | None = None,
+) -> None:
     connection.execute("SELECT ops.ensure_year_partitions('derived.signal', %s, %s)", [session, session])
     connection.cursor().executemany(
         "INSERT INTO derived.signal (symbol, session, strategy, strategy_version, side, strength, priority, "
-        "reason, close, known_at) VALUES (%s, %s, %s, 1, %s, %s, %s, 'a test', 1, now())",
-        [(s.symbol, session, s.strategy, s.side, s.strength, priority) for s in signals],
+        "reason, close, known_at) VALUES (%s, %s, %s, 1, %s, %s, %s, 'a test', 1, %s)",
+        [(s.symbol, session, s.strategy, s.side, s.strength, priority, known_at or _evening(session)) for s in signals],
     )
 
 

@@ -81,13 +81,17 @@ def test_at_a_stop(bar: Bar | None, stop: float, result: Fill | Refusal | None) 
         (ORDINARY, 10_295.5, Fill(10_300, 100)),
         (ORDINARY, 10_400, None),  # reached, not gone through
         (ORDINARY, 10_395, None),
-        (ORDINARY, 9_900, Fill(9_990, 100)),  # opened above it
+        (ORDINARY, 9_900, Fill(10_000, 100)),  # opened above it: at the open, without slippage
+        (ORDINARY, 10_000, Fill(10_000, 100)),  # opened at it, and went through it
+        (ORDINARY._replace(open=10_005), 9_900, Fill(10_000, 100)),
+        (ORDINARY._replace(open=10_005), 10_003, Fill(10_010, 100)),  # not at the open, which is below 10,010
+        (OPENED_DOWN, 6_900, Refusal.OPENED_AT_LIMIT),
         (LOCKED_UP, 12_000, Fill(13_000, 100)),
         (HALTED, 9_000, None),
         (None, 9_000, None),
     ],
 )
-def test_at_a_target(bar: Bar | None, target: float, result: Fill | None) -> None:
+def test_at_a_target(bar: Bar | None, target: float, result: Fill | Refusal | None) -> None:
     assert sell_at_target(bar, target, 100, DAY, RULES) == result
 
 

@@ -128,6 +128,33 @@ def test_nothing_is_sold_below_its_stop_but_at_an_open_or_by_slippage(seed: int)
         state = done.state
 
 
+@settings(max_examples=40)
+@given(rules=rules_of_all_kinds, seed=st.integers(0, 10_000))
+def test_nothing_is_sold_below_its_target(rules: Rules, seed: int) -> None:
+    state = State.start(CAPITAL)
+    for day in made_up_days(seed):
+        done = stepped(state, rules, day)
+        targets = {held.symbol: (held.target or 0) * day.ratios.get(held.symbol, 1) for held in state.positions}
+        for execution in done.executions:
+            if execution.cause is Cause.TARGET and execution.symbol in targets:
+                assert execution.price >= targets[execution.symbol]
+        state = done.state
+
+
+@settings(max_examples=40)
+@given(rules=rules_of_all_kinds, seed=st.integers(0, 10_000))
+def test_what_was_to_be_sold_is_sold_or_ordered_to_be(rules: Rules, seed: int) -> None:
+    state = State.start(CAPITAL)
+    for day in made_up_days(seed):
+        after = stepped(state, rules, day).state
+        wanted = {order.symbol for order in state.orders if order.side == "sell"}
+        ordered = {order.symbol: order.shares for order in after.orders if order.side == "sell"}
+        for held in after.positions:
+            if held.symbol in wanted:
+                assert ordered[held.symbol] == held.shares
+        state = after
+
+
 def test_the_made_up_markets_hold_what_the_laws_are_about() -> None:
     causes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()

@@ -96,6 +96,23 @@ def test_a_day_order_expires_with_its_reason() -> None:
     assert second.state.orders == ()
 
 
+def test_a_sale_that_was_not_filled_is_ordered_again_until_nothing_is_left() -> None:
+    rules = Rules(max_holdings=2, stop_loss_pct=None, daily_loss_limit_pct=None, slippage_ticks=0)
+    state = step(bought(rules).state, rules, DAYS[2], {A: bar(10_000)}, sells(A)).state  # 500 shares
+    locked = Bar(7_000, 7_000, 7_000, 7_000, 10_000, 1_000_000, Market.KOSPI)
+    halted = Bar(0, 0, 0, 7_000, 7_000, 0, Market.KOSPI, halted=True)
+    thin = bar(7_000)._replace(volume=4_000)
+    for day, session, left in ((DAYS[3], locked, 500), (DAYS[4], halted, 500), (DAYS[5], thin, 300)):
+        done = step(state, rules, day, {A: session}, buys(A))
+        state = done.state
+        assert [(o.symbol, o.side, o.shares, o.placed, o.strategy) for o in state.orders] == [
+            (A, "sell", left, day, "exit")
+        ]
+        assert [o.status for o in done.outcomes] == [Status.PARTLY if left == 300 else Status.EXPIRED]
+    done = step(state, rules, DAYS[6], {A: bar(7_000)}, ())
+    assert (done.closed[0].cause, done.closed[0].strategy, done.state.orders) == (Cause.SIGNAL, "exit", ())
+
+
 def test_volume_and_cash_bound_a_fill() -> None:
     rules = Rules(max_holdings=1, stop_loss_pct=None, slippage_ticks=0, participation_pct=1)
     evening = step(State.start(10_000_000), rules, DAYS[0], {A: bar(10_000)}, buys(A)).state
@@ -143,6 +160,10 @@ def test_the_daily_loss_limit_keeps_the_evening_from_buying() -> None:
     assert lost.loss_limit_hit  # half the equity lost 7%
     assert lost.state.orders == ()
     assert [(o.status, o.reason) for o in lost.outcomes] == [(Status.REFUSED, Obstacle.LOSS_LIMIT)]
+    just = Rules(max_holdings=2, stop_loss_pct=None, slippage_ticks=0, daily_loss_limit_pct=50)
+    in_cash_and_shares = State(DAYS[1], 0, 10_000_000, 10_000_000, bought(just).state.positions)
+    half = in_cash_and_shares._replace(equity_krw=500 * 10_000)
+    assert step(half, just, DAYS[2], {A: bar(10_000, close=5_000)}, ()).loss_limit_hit  # exactly 50%
     less = step(held, rules, DAYS[2], {A: bar(10_000, close=9_500), B: bar(10_000)}, buys(B))
     assert not less.loss_limit_hit
     assert [order.symbol for order in less.state.orders] == [B]

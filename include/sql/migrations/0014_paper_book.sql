@@ -12,7 +12,9 @@ CREATE TABLE derived.paper_book (
     created_at          timestamptz NOT NULL DEFAULT now(),
     last_session        date,
     state               jsonb,
-    CHECK ((last_session IS NULL) = (state IS NULL))
+    replayed_through    date,
+    CHECK ((last_session IS NULL) = (state IS NULL)),
+    CHECK (replayed_through IS NULL OR last_session IS NOT NULL)
 );
 COMMENT ON TABLE derived.paper_book IS 'Paper books: capital, rules and strategies of each, and how far it has got. Adding a row opens a book';
 COMMENT ON COLUMN derived.paper_book.book IS 'Name of the book';
@@ -26,6 +28,7 @@ COMMENT ON COLUMN derived.paper_book.created_by IS 'Who opened it: the login, un
 COMMENT ON COLUMN derived.paper_book.created_at IS 'When it was opened';
 COMMENT ON COLUMN derived.paper_book.last_session IS 'Last session it went through; null before the first';
 COMMENT ON COLUMN derived.paper_book.state IS 'Cash, positions and orders on the evening of last_session, from which it goes on; the other tables tell the same to people';
+COMMENT ON COLUMN derived.paper_book.replayed_through IS 'Where it began in the past: the latest session at its first run. Up to it signals count as they stand when it is entered, later ones as they stood at the next open; null: it replayed nothing';
 
 CREATE TABLE derived.paper_order (
     book           text NOT NULL REFERENCES derived.paper_book (book),
@@ -151,7 +154,7 @@ COMMENT ON COLUMN derived.paper_equity.day_return IS 'Equity over that of the se
 COMMENT ON COLUMN derived.paper_equity.drawdown IS 'Equity over its highest so far, less one';
 COMMENT ON COLUMN derived.paper_equity.fees_krw IS 'Broker''s fees of the session [KRW]';
 COMMENT ON COLUMN derived.paper_equity.taxes_krw IS 'Taxes of the session [KRW]';
-COMMENT ON COLUMN derived.paper_equity.loss_limit_hit IS 'Whether the session lost more than the daily loss limit, so that nothing was ordered for the next';
+COMMENT ON COLUMN derived.paper_equity.loss_limit_hit IS 'Whether the session lost at least the daily loss limit, so that no purchase was ordered for the next';
 COMMENT ON COLUMN derived.paper_equity.orders_refused IS 'Purchases of the evening that the loss limit kept back';
 COMMENT ON COLUMN derived.paper_equity.entered_at IS 'When the session was entered';
 

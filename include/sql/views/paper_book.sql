@@ -81,4 +81,4 @@ COMMENT ON COLUMN mart.paper_performance.win_rate IS 'Share of these that brough
 COMMENT ON COLUMN mart.paper_performance.realised_krw IS 'Gain of the positions closed so far [KRW]';
 COMMENT ON COLUMN mart.paper_performance.fees_krw IS 'Broker''s fees paid so far [KRW]';
 COMMENT ON COLUMN mart.paper_performance.taxes_krw IS 'Taxes paid so far [KRW]';
-COMMENT ON COLUMN mart.paper_performance.loss_limit_hit IS 'Whether the session lost more than the daily loss limit';
+COMMENT ON COLUMN mart.paper_performance.loss_limit_hit IS 'Whether the session lost at least the daily loss limit';
