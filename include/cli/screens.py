@@ -10,12 +10,13 @@ from typing import Annotated
 import psycopg
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from include.cli.terminal import console, day, plain_errors
 from include.screens.columns import COLUMNS
 from include.screens.definition import Screen, in_words
-from include.screens.errors import NothingToScreenError
-from include.screens.parse import parse_text
+from include.screens.errors import InvalidScreenError, NothingToScreenError
+from include.screens.parse import parse_file
 from include.screens.run import run_screen
 from include.screens.screening import Found, find
 from include.screens.table import add_screen, last_session, read_screens, remove_screen, run_sessions, screen_named
@@ -40,15 +41,18 @@ def register(app: typer.Typer) -> None:
 def list_screens() -> None:
     """List the screens that are run, and the last session each was run on."""
     with plain_errors(), _reading() as connection:
-        kept = read_screens(connection)
+        kept, invalid = read_screens(connection)
         sessions = run_sessions(connection)
     table = _table("screen", "version", "conditions", "last run on", "meaning")
     for each in kept:
         done = str(sessions.get(each.screen.name, "never"))
         conditions = str(len(each.screen.conditions))
-        table.add_row(each.screen.name, str(each.version), conditions, done, each.screen.meaning)
+        _add_row(table, each.screen.name, str(each.version), conditions, done, each.screen.meaning)
     console.print(table)
     console.print(f"{len(kept):,} screens")
+    if invalid:
+        with plain_errors():
+            raise InvalidScreenError(tuple(problem for error in invalid for problem in error.problems))
 
 
 @screen.command()
@@ -69,7 +73,7 @@ def show(
 def check(file: _File) -> None:
     """Say whether a file holds a screen that can be run, and all that is wrong with it if not."""
     with plain_errors():
-        _describe(parse_text(file.read_text(encoding="utf-8")))
+        _describe(parse_file(file))
     _print("It can be run.")
 
 
@@ -81,7 +85,7 @@ def add(
 ) -> None:
     """Keep a screen: from now on it is run on every session."""
     with plain_errors():
-        new = parse_text(file.read_text(encoding="utf-8"))
+        new = parse_file(file)
         version = add_screen(load_settings().warehouse_dsn, new, replace=replace, created_by=by)
     _print(f"Kept: {new.name}, version {version}.")
 
@@ -121,7 +125,7 @@ def list_columns() -> None:
     """List the columns a screen may use."""
     table = _table("column", "unit", "values", "meaning")
     for column in COLUMNS.values():
-        table.add_row(column.name, column.unit or "text", column.range, column.meaning)
+        _add_row(table, column.name, column.unit or "text", column.range, column.meaning)
     console.print(table)
 
 
@@ -144,7 +148,7 @@ def _print_found(shown: Screen, found: Found) -> None:
     table = _table("rank", "symbol", "name", *numbers, right=("rank", *(n for n in numbers if not COLUMNS[n].is_text)))
     for hit in found.kept:
         values = [_value(hit.values[column]) for column in numbers]
-        table.add_row(str(hit.rank), hit.symbol, hit.name or "", *values)
+        _add_row(table, str(hit.rank), hit.symbol, hit.name or "", *values)
     console.print(table)
     kept = f", {len(found.kept):,} shown" if len(found.kept) < found.hits else ""
     _print(f"{found.session}: {found.hits:,} hits among {found.considered:,} issues considered{kept}")
@@ -161,5 +165,10 @@ def _table(*headings: str, right: tuple[str, ...] = ()) -> Table:
     return table
 
 
+def _add_row(table: Table, *cells: str) -> None:
+    """Add the cells as they stand: a name with brackets is no markup."""
+    table.add_row(*map(Text, cells))
+
+
 def _print(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)

@@ -19,6 +19,7 @@ from include.screens.definition import (
     Membership,
     Operator,
     Screen,
+    columns_of,
 )
 
 _OPERATORS = {operator: sql.SQL(operator) for operator in OPERATORS}
@@ -29,8 +30,10 @@ _QUERY = sql.SQL("""
     WITH considered AS MATERIALIZED (
         SELECT symbol, session, {columns} FROM mart.screenable
         WHERE session = {session} AND traded AND {complete}
-    ), hit AS MATERIALIZED (
+    ), candidate AS MATERIALIZED (
         SELECT * FROM considered WHERE {conditions}
+    ), {past} hit AS MATERIALIZED (
+        SELECT * FROM candidate WHERE {held}
     ), ranked AS (
         SELECT row_number() OVER (ORDER BY {order}) AS rank, symbol,
             to_jsonb(hit) - '{{symbol,session}}'::text[] AS values
@@ -43,19 +46,29 @@ _QUERY = sql.SQL("""
     ORDER BY ranked.rank
 """)
 
-# A session without trading is skipped as if it were not there, as it is by the indicators. OFFSET 0 keeps the planner
-# from joining the past of all issues: it is looked up row by row, for the few that fulfil the other conditions.
-_HELD = sql.SQL("""
-    (SELECT count(*)
-     FROM (SELECT symbol, session FROM derived.indicator AS before
-           WHERE before.symbol = considered.symbol AND before.session <= considered.session AND before.traded
-           ORDER BY before.session DESC LIMIT {sessions}) AS last
-     CROSS JOIN LATERAL (
-         SELECT * FROM mart.screenable AS looked_up
-         WHERE looked_up.symbol = last.symbol AND looked_up.session = last.session OFFSET 0
-     ) AS past
-     WHERE {condition}) = {sessions}
+# The past of those that fulfil all conditions on the session itself. A session without trading is skipped as if it
+# were not there, as it is by the indicators: how far back an issue's last sessions reach is its own. OFFSET 0 keeps the
+# planner from joining all of the past before it is asked for session by session.
+_PAST = sql.SQL("""
+    day AS MATERIALIZED (
+        SELECT last.session, array_agg(candidate.symbol) AS symbols
+        FROM candidate CROSS JOIN LATERAL (
+            SELECT before.session FROM derived.indicator AS before
+            WHERE before.symbol = candidate.symbol AND before.session <= {session} AND before.traded
+            ORDER BY before.session DESC LIMIT {most}
+        ) AS last
+        GROUP BY last.session
+    ), past AS MATERIALIZED (
+        SELECT issue.*, row_number() OVER (PARTITION BY issue.symbol ORDER BY issue.session DESC) AS back
+        FROM day CROSS JOIN LATERAL (
+            SELECT symbol, session, {columns} FROM mart.screenable AS looked_up
+            WHERE looked_up.session = day.session AND looked_up.symbol = ANY (day.symbols) OFFSET 0
+        ) AS issue
+    ), held AS MATERIALIZED (
+        SELECT symbol FROM past GROUP BY symbol HAVING {conditions}
+    ),
 """)
+_HELD = sql.SQL("count(*) FILTER (WHERE back <= {sessions} AND {condition}) = {sessions}")
 
 _PRESENT = sql.SQL("SELECT count(*), {counts} FROM mart.screenable WHERE session = {session} AND traded")
 
@@ -89,7 +102,9 @@ def compile_screen(screen: Screen, session: date) -> Query:
     query.statement = _QUERY.format(
         columns=sql.SQL(", ").join(_column(name) for name in screen.columns),
         complete=_all(sql.SQL("{} IS NOT NULL").format(_column(name)) for name in screen.columns),
-        conditions=_all(_condition(query, condition) for condition in screen.conditions),
+        conditions=_all(_test(query, condition) for condition in screen.conditions),
+        past=_past(query, screen, session),
+        held=sql.SQL("symbol IN (SELECT symbol FROM held)" if _looking_back(screen) else "true"),
         order=sql.SQL(", ").join([*ranked, *order]),
         session=query.bind(session),
         limit=query.bind(screen.limit),
@@ -105,37 +120,49 @@ def compile_presence(screen: Screen, session: date) -> Query:
     return query
 
 
-def _condition(query: Query, condition: Condition) -> sql.Composed:
-    if condition.sessions == 1:
-        return _test(query, condition)
-    return _HELD.format(sessions=query.bind(condition.sessions), condition=_test(query, condition, "past"))
+def _looking_back(screen: Screen) -> list[Condition]:
+    return [condition for condition in screen.conditions if condition.sessions > 1]
 
 
-def _test(query: Query, condition: Condition, row: str | None = None) -> sql.Composed:
+def _past(query: Query, screen: Screen, session: date) -> sql.Composable:
+    conditions = _looking_back(screen)
+    if not conditions:
+        return sql.SQL("")
+    return _PAST.format(
+        session=query.bind(session),
+        most=query.bind(max(condition.sessions for condition in conditions)),
+        columns=sql.SQL(", ").join(_column(name) for name in columns_of(conditions)),
+        conditions=_all(
+            _HELD.format(sessions=query.bind(condition.sessions), condition=_test(query, condition))
+            for condition in conditions
+        ),
+    )
+
+
+def _test(query: Query, condition: Condition) -> sql.Composed:
     match condition:
         case Comparison(column, operator, value):
-            return _compared(_number(column, row), operator, query.bind(value))
+            return _compared(_number(column), operator, query.bind(value))
         case ColumnComparison(column, operator, other, factor):
-            product = sql.SQL("{} * {}").format(query.bind(factor), _number(other, row))
-            return _compared(_number(column, row), operator, product)
+            product = sql.SQL("{} * {}").format(query.bind(factor), _number(other))
+            return _compared(_number(column), operator, product)
         case Between(column, low, high):
-            return sql.SQL("{} BETWEEN {} AND {}").format(_number(column, row), query.bind(low), query.bind(high))
+            return sql.SQL("{} BETWEEN {} AND {}").format(_number(column), query.bind(low), query.bind(high))
         case Membership(column, values, negated):
             test = sql.SQL("{} <> ALL ({})") if negated else sql.SQL("{} = ANY ({})")
-            return test.format(_column(column, row), query.bind(list(values)))
+            return test.format(_column(column), query.bind(list(values)))
 
 
 def _compared(left: sql.Composable, operator: Operator, right: sql.Composable) -> sql.Composed:
     return sql.SQL("{} {} {}").format(left, _OPERATORS[operator], right)
 
 
-def _number(column: str, row: str | None = None) -> sql.Composed:
-    return sql.SQL("{}::double precision").format(_column(column, row))
+def _number(column: str) -> sql.Composed:
+    return sql.SQL("{}::double precision").format(_column(column))
 
 
-def _column(name: str, row: str | None = None) -> sql.Identifier:
-    column = COLUMNS[name].name
-    return sql.Identifier(row, column) if row else sql.Identifier(column)
+def _column(name: str) -> sql.Identifier:
+    return sql.Identifier(COLUMNS[name].name)
 
 
 def _all(tests: Iterable[sql.Composed]) -> sql.Composed:

@@ -5,6 +5,7 @@ These hold what :mod:`include.screens.parse` has checked; nothing else makes the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -80,14 +81,8 @@ class Screen:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns it looks at, each once, in order of mention."""
-        mentioned: dict[str, None] = {}
-        for condition in self.conditions:
-            mentioned[condition.column] = None
-            if isinstance(condition, ColumnComparison):
-                mentioned[condition.other] = None
-        if self.rank:
-            mentioned[self.rank.column] = None
-        return tuple(mentioned)
+        ranked = (self.rank.column,) if self.rank else ()
+        return tuple(dict.fromkeys((*columns_of(self.conditions), *ranked)))
 
     @property
     def document(self) -> dict[str, Any]:
@@ -104,6 +99,16 @@ class Screen:
         if self.limit is not None:
             written["limit"] = self.limit
         return written
+
+
+def columns_of(conditions: Iterable[Condition]) -> tuple[str, ...]:
+    """The columns that the conditions look at, each once, in order of mention."""
+    mentioned: dict[str, None] = {}
+    for condition in conditions:
+        mentioned[condition.column] = None
+        if isinstance(condition, ColumnComparison):
+            mentioned[condition.other] = None
+    return tuple(mentioned)
 
 
 def _written(condition: Condition) -> dict[str, Any]:

@@ -25,3 +25,15 @@ class DuplicateScreenError(ScreenError):
 
 class NothingToScreenError(ScreenError):
     """No issue could be looked at: indicators, or values of a column, are missing."""
+
+
+class IndicatorsBehindError(NothingToScreenError):
+    """Batches were loaded whose rows the indicators do not have yet: they come without anyone's doing."""
+
+
+class SlowScreenError(ScreenError):
+    """A screen that took too long on a session, and was broken off."""
+
+
+class FailedScreensError(ScreenError):
+    """Screens that could not be run; the others were, and what they found is kept."""

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from include.screens.columns import COLUMNS, ScreenColumn, did_you_mean
@@ -27,6 +28,8 @@ MOST_CONDITIONS = 50
 # A year of sessions: a trend that must have held for longer is a column of its own.
 MOST_SESSIONS = 250
 MOST_KEPT = 10_000
+# Columns of one unit differ by less, and the product stays a number.
+LEAST_FACTOR, GREATEST_FACTOR = 1e-6, 1e6
 _LONGEST_TEXT = 1_000
 
 _NAME = re.compile("[a-z][a-z0-9_]{0,62}")
@@ -47,6 +50,22 @@ class _Problem(Exception):
 
 
 _MISSING = object()
+
+
+def parse_file(file: Path) -> Screen:
+    """The screen that ``file`` declares in JSON, with or without a byte order mark.
+
+    Raises:
+        InvalidScreenError: it is not UTF-8, not JSON, or not a screen; the message lists every problem.
+        OSError: it cannot be read.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidScreenError(
+            (f"{file.name}: expected text in UTF-8, got another encoding at byte {error.start:,}: save it as UTF-8",)
+        ) from error
+    return parse_text(text)
 
 
 def parse_text(text: str) -> Screen:
@@ -116,9 +135,16 @@ def _name(value: object) -> str:
 
 
 def _text(where: str, value: object) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_TEXT or "\0" in value:
+    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_TEXT:
         raise _Problem(where, f"text of up to {_LONGEST_TEXT:,} characters", value)
-    return value
+    return _storable(where, value)
+
+
+def _storable(where: str, text: str) -> str:
+    """``text``, if the database can hold it: neither NUL nor half a surrogate pair."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise _Problem(where, "text of whole characters, without NUL", text)
+    return text
 
 
 def _conditions(value: object) -> list[tuple[str, object]]:
@@ -167,8 +193,8 @@ def _comparison(
     if other.name == column.name and "factor" not in given:
         raise _Problem(f"{where}.other", f"another column than {column.name} itself", other.name)
     factor = _number(f"{where}.factor", given.get("factor", 1))
-    if factor <= 0:
-        raise _Problem(f"{where}.factor", "a number above 0", given["factor"])
+    if not LEAST_FACTOR <= factor <= GREATEST_FACTOR:
+        raise _Problem(f"{where}.factor", f"a number from {LEAST_FACTOR:f} to {GREATEST_FACTOR:,.0f}", given["factor"])
     return ColumnComparison(column.name, operator, other.name, factor, sessions)
 
 
@@ -185,8 +211,9 @@ def _members(where: str, column: ScreenColumn, value: object) -> tuple[str, ...]
     if not isinstance(value, list) or not value:
         raise _Problem(where, "a list of at least one text", value)
     for place, one in enumerate(value):
-        if not isinstance(one, str) or "\0" in one:
+        if not isinstance(one, str):
             raise _Problem(f"{where}[{place}]", "text", one)
+        _storable(f"{where}[{place}]", one)
         if column.values is not None and one not in column.values:
             raise _Problem(f"{where}[{place}]", column.range, one, did_you_mean(one, column.values))
     return tuple(value)
@@ -250,8 +277,9 @@ def _kind(column: ScreenColumn) -> str:
 
 
 def _shown(value: object) -> str:
-    """What came, cut to a line."""
+    """What came, cut to a line, in characters that can be printed."""
     if value is _MISSING:
         return "nothing"
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, str | int | float | list | dict) else repr(value)
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from include.screens.errors import NothingToScreenError
+import psycopg
+
+from include.screens.errors import FailedScreensError, IndicatorsBehindError, NothingToScreenError, SlowScreenError
 from include.screens.screening import Found, find
 from include.screens.table import (
+    KeptScreen,
     keep_result,
     last_session,
     read_screens,
@@ -52,56 +57,83 @@ class ScreenReport:
 def run_screens(dsn: str, session: date | None = None) -> ScreenReport:
     """Run all screens on every session they are due on, or on ``session``, and keep what they find.
 
-    A screen is due from the first session it was run on; one never run begins with the last session that has
-    indicators. A screen that lacks a column's values on a session (fundamentals come later than bars) waits: it is
-    run once they are there. Running again changes nothing; each session is kept by itself.
+    Which sessions are due: :func:`include.screens.table.sessions_due`. A screen waits, and is run by a later call,
+    while it lacks a column's values on a session (fundamentals come later than bars), or while the indicators lack
+    what was loaded. Running again finds the same; each session is kept by itself. A screen that fails leaves its later
+    sessions for another call; the other screens are run.
 
     Raises:
-        NothingToScreenError: there are no indicators, or not all of them are computed; or screens are there, and not
-            one has been run on the last session, or on ``session``, because of what is missing.
-        InvalidScreenError: a screen that is kept is none.
+        FailedScreensError: screens that are kept cannot be run, or took too long; the message names them.
+        NothingToScreenError: there are no indicators; or screens are there, and not one has been run on the last
+            session, or on ``session``, because of what is missing.
         WarehouseUnreachableError: the warehouse does not answer.
     """
     runs: list[ScreenRun] = []
-    waiting: list[str] = []
-    with connect(dsn, "etl", autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [_LOCK])
-        # Indicators that are being computed are waited for.
-        connection.execute("SELECT pg_advisory_lock_shared(hashtext('refresh indicators'))")
+    waiting: dict[str, None] = {}
+    behind = False
+    with _screening(dsn) as connection:
         last = last_session(connection)
         if last is None:
             raise NothingToScreenError(
                 "no indicators are in the warehouse: screens are of them; run the DAG indicators"
             )
-        require_indicators(connection, session or last)
-        for kept in read_screens(connection):
+        screens, invalid = read_screens(connection)
+        failed = [str(error) for error in invalid]
+        for kept in screens:
             for due in [session] if session else sessions_due(connection, kept):
                 try:
-                    with connection.transaction():
-                        found = find(connection, kept.screen, due)
-                        keep_result(connection, kept, found)
+                    found = _run(connection, kept, due, scheduled=True)
                 except NothingToScreenError as missing:
-                    waiting.append(str(missing))
+                    waiting[str(missing)] = None
+                    behind = behind or isinstance(missing, IndicatorsBehindError)
+                except (psycopg.DataError, SlowScreenError) as error:
+                    failed.append(f"screen {kept.screen.name}, version {kept.version}, on {due}: {error}")
+                    break
                 else:
                     runs.append(ScreenRun(kept.screen.name, kept.version, found))
         up_to_date = bool(runs) if session else last in run_sessions(connection).values()
-    if waiting and not up_to_date:
+    report = ScreenReport(tuple(runs), tuple(waiting))
+    if failed:
+        raise FailedScreensError("\n".join([*failed, f"the others: {report.summary()}"]))
+    if waiting and not up_to_date and not behind:
         raise NothingToScreenError("no screen could be run:\n" + "\n".join(waiting))
-    return ScreenReport(tuple(runs), tuple(waiting))
+    return report
 
 
 def run_screen(dsn: str, name: str, session: date) -> Found:
-    """Run one screen on ``session`` and keep what it finds.
+    """Run one screen on ``session`` and keep what it finds; which sessions the schedule runs it on stays as it is.
 
     Raises:
         UnknownScreenError: there is none of that name.
+        InvalidScreenError: it cannot be run.
         NothingToScreenError: no issue could be looked at, or not all indicators of the session are computed.
+        SlowScreenError: it took too long.
         WarehouseUnreachableError: the warehouse does not answer.
     """
-    with connect(dsn, "etl") as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [_LOCK])
+    with _screening(dsn) as connection:
+        return _run(connection, screen_named(connection, name), session, scheduled=False)
+
+
+@contextmanager
+def _screening(dsn: str) -> Iterator[psycopg.Connection]:
+    """A connection that alone runs screens. Indicators being computed are waited for, and none are meanwhile."""
+    with connect(dsn, "etl", autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [_LOCK])
+        connection.execute("SELECT pg_advisory_lock_shared(hashtext('refresh indicators'))")
+        # A session that is run again may be of a year that the columnstore has compressed.
+        connection.execute(
+            "SELECT set_config(name, '0', false) FROM pg_settings "
+            "WHERE name = 'timescaledb.max_tuples_decompressed_per_dml_transaction'"
+        )
+        # What is looked at is what the indicators were found to have, though batches are loaded meanwhile.
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        yield connection
+
+
+def _run(connection: psycopg.Connection, kept: KeptScreen, session: date, *, scheduled: bool) -> Found:
+    """Run one screen on one session and keep what it finds, in one transaction."""
+    with connection.transaction():
         require_indicators(connection, session)
-        kept = screen_named(connection, name)
         found = find(connection, kept.screen, session)
-        keep_result(connection, kept, found)
+        keep_result(connection, kept, found, scheduled=scheduled)
     return found

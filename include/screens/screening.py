@@ -7,10 +7,14 @@ from datetime import date
 from typing import Any
 
 import psycopg
+from psycopg.errors import QueryCanceled
 
 from include.screens.compile import compile_presence, compile_screen
 from include.screens.definition import Screen
-from include.screens.errors import NothingToScreenError
+from include.screens.errors import NothingToScreenError, SlowScreenError
+
+# A screen takes a second or two; one that looks back a year at all issues a minute.
+LONGEST = "300s"
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,22 @@ def find(connection: psycopg.Connection, screen: Screen, session: date) -> Found
 
     Raises:
         NothingToScreenError: no issue traded and has a value in every column; the message says what is missing.
+        SlowScreenError: it took longer than :data:`LONGEST`, or than the login may ask for.
+        psycopg.DataError: the server cannot compute a condition.
     """
     query = compile_screen(screen, session)
-    rows = connection.execute(query.statement, query.parameters).fetchall()
+    with connection.transaction():
+        connection.execute(
+            "SELECT set_config('statement_timeout', %s, true) WHERE current_setting('statement_timeout') = '0'",
+            [LONGEST],
+        )
+        try:
+            rows = connection.execute(query.statement, query.parameters).fetchall()
+        except QueryCanceled as error:
+            raise SlowScreenError(
+                f"{screen.name} was broken off on {session}: {error.diag.message_primary}. Add a condition that "
+                "fewer issues fulfil, or look back over fewer sessions"
+            ) from error
     considered, hits = rows[0][:2]
     if not considered:
         raise NothingToScreenError(_what_is_missing(connection, screen, session))

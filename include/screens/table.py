@@ -9,12 +9,25 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from include.indicators.due import INDICATED_DATASETS
 from include.screens.columns import did_you_mean
 from include.screens.definition import Screen
-from include.screens.errors import DuplicateScreenError, InvalidScreenError, NothingToScreenError, UnknownScreenError
+from include.screens.errors import (
+    DuplicateScreenError,
+    IndicatorsBehindError,
+    InvalidScreenError,
+    NothingToScreenError,
+    UnknownScreenError,
+)
 from include.screens.parse import parse_screen
 from include.screens.screening import Found
-from include.warehouse.connection import connect
+from include.warehouse.connection import SQL_QUERIES, connect
+
+# A session older than this stays as it was found, whatever is loaded later.
+OPEN_SESSIONS = 5
+_BARS = ("daily_bar", "etp_daily_bar")
+# What a screen looks at, by itself or through the indicators.
+SCREENED_DATASETS = (*INDICATED_DATASETS, "fundamental")
 
 
 @dataclass(frozen=True)
@@ -40,14 +53,19 @@ class _Stored:
     created_at: datetime
 
 
-def read_screens(connection: psycopg.Connection) -> list[KeptScreen]:
-    """The screens that are run, each in its last version, by name.
+def read_screens(connection: psycopg.Connection) -> tuple[list[KeptScreen], list[InvalidScreenError]]:
+    """The screens that are run, each in its last version, by name; and what is wrong with those that cannot be.
 
-    Raises:
-        InvalidScreenError: one cannot be run: it was written by other means than :func:`add_screen`, or asks for a
-            column there is no more.
+    One cannot be run that was written by other means than :func:`add_screen`, or asks for a column there is no more.
     """
-    return [_kept(stored) for stored in _stored(connection).values()]
+    screens: list[KeptScreen] = []
+    invalid: list[InvalidScreenError] = []
+    for stored in _stored(connection).values():
+        try:
+            screens.append(_kept(stored))
+        except InvalidScreenError as error:
+            invalid.append(error)
+    return screens, invalid
 
 
 def screen_named(connection: psycopg.Connection, name: str) -> KeptScreen:
@@ -55,19 +73,19 @@ def screen_named(connection: psycopg.Connection, name: str) -> KeptScreen:
 
     Raises:
         UnknownScreenError: there is none, or it was removed; the message names those like it.
-        InvalidScreenError: as :func:`read_screens`.
+        InvalidScreenError: it cannot be run: see :func:`read_screens`.
     """
     return _kept(_stored_as(connection, name))
 
 
 def add_screen(dsn: str, screen: Screen, *, replace: bool = False, created_by: str | None = None) -> int:
-    """Keep ``screen``; returns its version. What is kept already, word for word, is left as it is.
+    """Keep ``screen``; returns its version.
 
-    With ``replace`` the definition of a screen that is there becomes its next version; results of earlier versions
-    stay.
+    With ``replace`` it becomes the next version of the screen of that name, whose results stay; the same one, word
+    for word, remains the version it is.
 
     Raises:
-        DuplicateScreenError: a screen of that name is there, and is not to be replaced.
+        DuplicateScreenError: a screen of that name is there, the same or another, and is not to be replaced.
         WarehouseUnreachableError: the warehouse does not answer.
     """
     with connect(dsn, "etl") as connection:
@@ -138,25 +156,48 @@ def _kept(stored: _Stored) -> KeptScreen:
 
 
 def sessions_due(connection: psycopg.Connection, kept: KeptScreen) -> list[date]:
-    """The sessions with indicators that the screen has yet to be run on, in order.
+    """The sessions with indicators that the schedule has yet to run the screen on, in order.
 
-    The last session is due to every version; those before it from the first on that any version was run on.
+    The last session is due to every version, those before it from the first on that the schedule ran any version on.
+    One of the last :data:`OPEN_SESSIONS` is due again to the version that was run on it when anything a screen looks
+    at was loaded since: one half of the market may come after the other, and corrections after both.
     """
     rows = connection.execute(
         """
         WITH last AS (
             SELECT max(session) AS day FROM derived.indicator
+        ), recent AS (
+            SELECT session FROM market.session WHERE session <= (SELECT day FROM last)
+            ORDER BY session DESC LIMIT %(open)s
         ), done AS (
-            SELECT session, max(version) AS version FROM derived.screen_run WHERE screen = %(screen)s GROUP BY session
+            SELECT DISTINCT ON (session) session, version, known_at FROM derived.screen_run
+            WHERE screen = %(screen)s AND scheduled ORDER BY session, version DESC
         )
         SELECT calendar.session
         FROM market.session AS calendar CROSS JOIN last LEFT JOIN done ON done.session = calendar.session
         WHERE calendar.session BETWEEN coalesce((SELECT min(session) FROM done), last.day) AND last.day
-            AND (done.session IS NULL OR (calendar.session = last.day AND done.version < %(version)s))
+            AND (
+                done.session IS NULL
+                OR (calendar.session = last.day AND done.version < %(version)s)
+                OR (
+                    done.version = %(version)s
+                    AND calendar.session IN (SELECT session FROM recent)
+                    AND EXISTS (
+                        SELECT FROM ops.batch
+                        WHERE status = 'loaded' AND dataset = ANY (%(datasets)s) AND finished_at > done.known_at
+                            AND calendar.session BETWEEN first_session AND last_session
+                    )
+                )
+            )
             AND EXISTS (SELECT FROM derived.indicator AS there WHERE there.session = calendar.session)
         ORDER BY calendar.session
         """,
-        {"screen": kept.screen.name, "version": kept.version},
+        {
+            "screen": kept.screen.name,
+            "version": kept.version,
+            "open": OPEN_SESSIONS,
+            "datasets": list(SCREENED_DATASETS),
+        },
     )
     return [session for (session,) in rows.fetchall()]
 
@@ -165,9 +206,18 @@ def require_indicators(connection: psycopg.Connection, session: date) -> None:
     """That the indicators of ``session`` are those of the bars, flows and holdings in the warehouse.
 
     Raises:
+        IndicatorsBehindError: batches were loaded that the corporate actions or the indicators do not have yet.
         NothingToScreenError: some issues' are yet to be computed: a run of the DAG ``indicators`` was cut short.
     """
-    [[issues]] = connection.execute("SELECT count(*) FROM ops.indicator_due WHERE since <= %s", [session]).fetchall()
+    [[issues, datasets]] = connection.execute(
+        (SQL_QUERIES / "screen_readiness.sql").read_bytes(),
+        {"session": session, "indicated": list(INDICATED_DATASETS), "adjusted": list(_BARS)},
+    ).fetchall()
+    if datasets:
+        raise IndicatorsBehindError(
+            f"indicators of {session} do not have all of {', '.join(datasets)} yet: the DAGs corporate_actions and "
+            "indicators take in what was loaded, or `krxw adjust` and `krxw indicators`"
+        )
     if issues:
         raise NothingToScreenError(
             f"indicators of {issues:,} issues are yet to be computed on {session}: run the DAG indicators, or "
@@ -181,8 +231,11 @@ def last_session(connection: psycopg.Connection) -> date | None:
     return session if isinstance(session, date) else None
 
 
-def keep_result(connection: psycopg.Connection, kept: KeptScreen, found: Found) -> None:
-    """Make the warehouse hold what was found on the session by this version, touching only what differs."""
+def keep_result(connection: psycopg.Connection, kept: KeptScreen, found: Found, *, scheduled: bool) -> None:
+    """Make the warehouse hold what was found on the session by this version, touching only hits that differ.
+
+    ``scheduled`` says whether the schedule did it, and not someone by hand.
+    """
     key = {"screen": kept.screen.name, "version": kept.version, "session": found.session}
     connection.execute("SELECT ops.ensure_year_partitions('derived.screen_result', %(session)s, %(session)s)", key)
     connection.execute(
@@ -200,12 +253,12 @@ def keep_result(connection: psycopg.Connection, kept: KeptScreen, found: Found) 
             [key | {"symbol": hit.symbol, "rank": hit.rank, "values": Jsonb(hit.values)} for hit in found.kept],
         )
     connection.execute(
-        "INSERT INTO derived.screen_run AS known (screen, version, session, considered, hits, known_at) "
-        "VALUES (%(screen)s, %(version)s, %(session)s, %(considered)s, %(hits)s, now()) "
+        "INSERT INTO derived.screen_run AS known (screen, version, session, considered, hits, known_at, scheduled) "
+        "VALUES (%(screen)s, %(version)s, %(session)s, %(considered)s, %(hits)s, now(), %(scheduled)s) "
         "ON CONFLICT (screen, version, session) DO UPDATE "
-        "SET considered = excluded.considered, hits = excluded.hits, known_at = excluded.known_at "
-        "WHERE (known.considered, known.hits) IS DISTINCT FROM (excluded.considered, excluded.hits)",
-        key | {"considered": found.considered, "hits": found.hits},
+        "SET considered = excluded.considered, hits = excluded.hits, known_at = excluded.known_at, "
+        "scheduled = known.scheduled OR excluded.scheduled",
+        key | {"considered": found.considered, "hits": found.hits, "scheduled": scheduled},
     )
 
 

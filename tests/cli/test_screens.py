@@ -90,9 +90,38 @@ def test_what_is_wrong_is_said_without_a_traceback(krxw: Run, tmp_path: Path) ->
     assert done.stderr.strip() == (
         'conditions[0].column: expected a column a screen may use, got "rsi14"; did you mean rsi_14?'
     )
+    file.write_bytes(json.dumps(CHEAP | {"title": "저평가"}, ensure_ascii=False).encode("cp949"))
+    assert "wrong.json: expected text in UTF-8" in krxw("check", str(file)).stderr
     closed = krxw("run", "stable_trend", "--session", "2024-06-29")
     assert closed.exit_code == 1
     assert "stable_trend has nothing to look at on 2024-06-29: no issue that traded has indicators" in closed.stderr
+
+
+def test_brackets_and_colons_are_shown_as_they_stand(krxw: Run, dsn: str, tmp_path: Path) -> None:
+    words = "[bold]cheap[/bold] [/] :smile: [link=x]"
+    file = tmp_path / "brackets.json"
+    file.write_text(json.dumps(CHEAP | {"name": "brackets", "title": words, "meaning": words}), encoding="utf-8-sig")
+    assert words in krxw("check", str(file)).stdout
+    assert krxw("add", str(file)).exit_code == 0
+    with psycopg.connect(dsn) as connection:
+        connection.execute("UPDATE market.instrument SET name = '[red]' || symbol")
+    assert krxw("show", "brackets").stdout.count(words) == 2
+    assert words in krxw("list").stdout
+    assert re.search(r"\[red\]\d{6}", krxw("run", "brackets").stdout)
+    assert krxw("remove", "brackets").exit_code == 0
+
+
+def test_a_definition_that_is_none_is_named_beside_the_others(krxw: Run, dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "INSERT INTO derived.screen (name, version, title, meaning, definition) VALUES ('old', 1, 'Old', 'Old', "
+            """'{"conditions": [{"column": "gone", "op": "<", "value": 1}]}')"""
+        )
+    listed = krxw("list")
+    assert listed.exit_code == 1
+    assert "stable_trend" in listed.stdout
+    assert "screen old, version 1: conditions[0].column" in listed.stderr
+    assert krxw("remove", "old").exit_code == 0
 
 
 def test_columns_are_listed_with_unit_and_range(krxw: Run) -> None:

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 
 from include.screens.columns import COLUMNS
 from include.screens.definition import Between, ColumnComparison, Comparison, Membership, Rank
 from include.screens.errors import InvalidScreenError
-from include.screens.parse import parse_screen, parse_text
+from include.screens.parse import parse_file, parse_screen, parse_text
 
 CONDITION = {"column": "rsi_14", "op": "<", "value": 30}
 
@@ -82,7 +85,16 @@ def test_every_form_of_a_condition_is_read_and_written_again() -> None:
         ({"column": "close", "op": ">", "other": "bps_krw"}, r"which is in KRW per share$"),
         ({"column": "close", "op": ">", "other": "market"}, r"which is text"),
         ({"column": "close", "op": ">", "other": "close"}, r"expected another column than close itself"),
-        ({"column": "close", "op": ">", "other": "sma_20", "factor": 0}, r"\.factor: expected a number above 0"),
+        ({"column": "close", "op": ">", "other": "sma_20", "factor": 0}, r"\.factor: expected a number from 0.0"),
+        (
+            {"column": "close", "op": ">", "other": "high", "factor": 1e308},
+            r"\.factor: expected a number from 0.000001 to 1,000,000, got 1e\+308",
+        ),
+        (
+            {"column": "name", "op": "in", "value": ["\ud800"]},
+            r"\.value\[0\]: expected text of whole characters.*ud800",
+        ),
+        ({"column": "name", "op": "in", "value": ["a\0"]}, r"\.value\[0\]: expected text of whole characters"),
         ({"column": "pbr", "op": "between", "value": [1, 0.2]}, r"\.value: expected the lower number first"),
         ({"column": "pbr", "op": "between", "value": 1}, r"\.value: expected a list of two numbers"),
         ({"column": "rsi_14", "op": "between", "value": [30, 130]}, r"\.value\[1\]: expected 0 to 100"),
@@ -109,6 +121,9 @@ def test_a_condition_that_cannot_be_run_says_where_and_what_to_do(condition: Any
         (document() | {"conditions": [CONDITION] * 51}, "at most 50 conditions, got 51"),
         (document(name="My screen"), 'name: expected up to 63 of a-z.*got "My screen"'),
         (document(title=" "), "title: expected text"),
+        (document(title="half \udc00"), r'title: expected text of whole characters.*got "half \\udc00"'),
+        (document(meaning="\0"), "meaning: expected text of whole characters"),
+        (document(name="\udc00"), r'name: .*got "\\udc00"'),
         (document(condition=[]), 'the screen: expected the fields .*got "condition"; did you mean conditions'),
         (document(limit=5), "limit: expected a rank with it"),
         (document(rank={"column": "rsi_14"}), "rank.order: expected ascending or descending, got nothing"),
@@ -139,6 +154,29 @@ def test_every_problem_is_told_at_once() -> None:
 def test_what_is_not_json_is_said(text: str, said: str) -> None:
     with pytest.raises(InvalidScreenError, match=said):
         parse_text(text)
+
+
+@hypothesis.given(st.text(st.characters(categories=None), min_size=1, max_size=20))
+def test_text_that_is_accepted_can_be_stored_and_what_is_said_can_be_printed(text: str) -> None:
+    given = document({"column": "name", "op": "in", "value": [text]}, title=text, meaning=text)
+    for field in (given, given | {text: 1}):
+        try:
+            json.dumps(parse_screen(field).document, ensure_ascii=False).encode()
+        except InvalidScreenError as error:
+            str(error).encode()
+
+
+def test_a_file_is_read_with_or_without_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    given = document(title="저평가")
+    for encoding in ("utf-8", "utf-8-sig"):
+        file.write_text(json.dumps(given, ensure_ascii=False), encoding=encoding)
+        assert parse_file(file).document == given
+    file.write_text(json.dumps(given, ensure_ascii=False), encoding="cp949")
+    with pytest.raises(
+        InvalidScreenError, match=r"mine\.json: expected text in UTF-8, got another encoding at byte \d+"
+    ):
+        parse_file(file)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ CREATE TABLE derived.screen_run (
     considered  integer NOT NULL CHECK (considered > 0),
     hits        integer NOT NULL CHECK (hits BETWEEN 0 AND considered),
     known_at    timestamptz NOT NULL,
+    scheduled   boolean NOT NULL DEFAULT true,
     PRIMARY KEY (screen, version, session),
     FOREIGN KEY (screen, version) REFERENCES derived.screen (name, version)
 );
@@ -41,7 +42,8 @@ COMMENT ON COLUMN derived.screen_run.version IS 'Version of its definition';
 COMMENT ON COLUMN derived.screen_run.session IS 'Trading day, Asia/Seoul';
 COMMENT ON COLUMN derived.screen_run.considered IS 'Issues that traded and have a value in every column the screen looks at';
 COMMENT ON COLUMN derived.screen_run.hits IS 'Those that fulfil all conditions, before the limit';
-COMMENT ON COLUMN derived.screen_run.known_at IS 'When this result was first found; a run that finds the same leaves it';
+COMMENT ON COLUMN derived.screen_run.known_at IS 'When it was run last: it rests on what was loaded by then';
+COMMENT ON COLUMN derived.screen_run.scheduled IS 'Whether the schedule ran it; a run by hand neither begins nor ends what the schedule has to do';
 
 CALL ops.create_fact_table('derived.screen_result', 'session', interval '1 year', $columns$
     screen    text NOT NULL,
@@ -52,7 +54,7 @@ CALL ops.create_fact_table('derived.screen_result', 'session', interval '1 year'
     values    jsonb NOT NULL,
     known_at  timestamptz NOT NULL,
     PRIMARY KEY (screen, version, session, symbol)
-$columns$, 'symbol');
+$columns$, 'screen');
 CREATE INDEX screen_result_session ON derived.screen_result (session);
 COMMENT ON TABLE derived.screen_result IS 'What each screen found on each session, as it was known then: results stay when a definition or an indicator changes';
 COMMENT ON COLUMN derived.screen_result.screen IS 'Name of the screen';

@@ -19,7 +19,7 @@ COMMENT ON COLUMN mart.screen_run.version IS 'Version of its definition';
 COMMENT ON COLUMN mart.screen_run.session IS 'Trading day, Asia/Seoul';
 COMMENT ON COLUMN mart.screen_run.considered IS 'Issues that traded and have a value in every column the screen looks at';
 COMMENT ON COLUMN mart.screen_run.hits IS 'Those that fulfil all conditions, before the limit';
-COMMENT ON COLUMN mart.screen_run.known_at IS 'When this result was first found';
+COMMENT ON COLUMN mart.screen_run.known_at IS 'When it was run last: it rests on what was loaded by then';
 
 CREATE OR REPLACE VIEW mart.screen_result AS
 SELECT

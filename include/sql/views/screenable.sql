@@ -1,6 +1,7 @@
--- All that a screen may look at, one row per issue and session. Asked for a session, or for an issue and a session: the
--- parts are joined table by table, by their primary keys, because a row of mart.daily_bar or mart.net_flow cannot be
--- looked up from within a join. Prices are those of mart.adjusted_daily_bar; a test holds them together.
+-- All that a screen may look at, one row per issue and session. Asked for a session, for an issue, or for both: that
+-- equality reaches into every part, the sums of flows too, which a range of sessions does not. The parts are joined
+-- table by table because a row of mart.daily_bar or mart.net_flow cannot be looked up from within a join. Prices are
+-- those of mart.adjusted_daily_bar; a test holds them together.
 CREATE OR REPLACE VIEW mart.screenable AS
 SELECT
     indicator.symbol,
@@ -54,8 +55,9 @@ LEFT JOIN market.fundamental AS fundamental
     ON fundamental.symbol = indicator.symbol AND fundamental.session = indicator.session
 LEFT JOIN market.foreign_holding AS holding
     ON holding.symbol = indicator.symbol AND holding.session = indicator.session
-LEFT JOIN LATERAL (
+LEFT JOIN (
     SELECT
+        net.symbol, net.session,
         sum(net.net_krw) FILTER (WHERE net.investor = 'individual') AS individual_net_krw,
         sum(net.net_shares) FILTER (WHERE net.investor = 'individual') AS individual_net_shares,
         sum(net.net_krw) FILTER (WHERE net.investor IN ('foreign', 'other_foreign')) AS foreign_net_krw,
@@ -64,8 +66,8 @@ LEFT JOIN LATERAL (
         sum(net.net_shares) FILTER (WHERE net.investor = 'institution') AS institution_net_shares,
         sum(net.net_krw) FILTER (WHERE net.investor = 'pension') AS pension_net_krw
     FROM market.investor_flow AS net
-    WHERE net.symbol = indicator.symbol AND net.session = indicator.session
-) AS flow ON true;
+    GROUP BY net.symbol, net.session
+) AS flow ON flow.symbol = indicator.symbol AND flow.session = indicator.session;
 
 COMMENT ON VIEW mart.screenable IS 'All that a screen may look at: bars, indicators, fundamentals, foreign holdings and net buying, per issue and session';
 COMMENT ON COLUMN mart.screenable.symbol IS 'Exchange short code';
