@@ -3,8 +3,8 @@
 
 Evaluates the strategies (docs/signals.md) on the issues whose indicators changed, from the session they did on, and
 writes what they say to `derived.signal`; `mart.signal_today` has the newest session's. A signal that a correction took
-away is marked as withdrawn, none is deleted. A strategy that is new, or has a new version, is evaluated over all
-history, which takes minutes.
+away is marked as withdrawn; its row stays. A strategy that is new, or has a new version, is evaluated over all history,
+which takes minutes.
 
 It publishes the asset `signal`; the event's `added`, `changed` and `withdrawn` count signals.
 
@@ -18,7 +18,9 @@ fill in.
 
 - A red `refresh`: signals are those of the run before for some issues, up to date for the others; none is half
   written. Read the log, clear the task: the issues that are left are in `ops.unsignalled_symbol`.
-- *looks ahead*, *has no value*: a strategy that somebody wrote is wrong. The message names it; mend or remove it.
+- *looks ahead*, *looks further back*, *has no value*: a strategy that somebody wrote is wrong. The message names it;
+  mend it and raise its version, or remove it. Until then no signals are brought up to date.
+- *no indicators are in the warehouse*: load daily bars, and see that `indicators` went through.
 - Signals you do not believe: `reason` has the numbers. `krxw signals refresh --all` evaluates all history again and
   says what differed.
 """

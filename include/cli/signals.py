@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from psycopg.rows import dict_row
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -83,8 +84,8 @@ def list_signals(
     table.add_column("reason", no_wrap=False)
     for row in rows[:limit]:
         strength = f"[bold]{row['strength']:.0f}[/]" if row["priority"] == "high" else f"{row['strength']:.0f}"
-        place = (str(row["session"]), row["symbol"], row["name"], row["side"])
-        table.add_row(*place, strength, row["strategy"], row["reason"])
+        place = (str(row["session"]), row["symbol"], escape(row["name"] or ""), row["side"])
+        table.add_row(*place, strength, row["strategy"], escape(row["reason"]))
     console.print(table)
     more = f"the first {limit:,}; there are more: --limit" if len(rows) > limit else f"{len(rows):,} signals"
     console.print(f"{more}, high priority in bold", highlight=False)
@@ -97,7 +98,7 @@ def strategies() -> None:
     for heading in ("strategy", "side", "signal when"):
         table.add_column(heading, no_wrap=heading != "signal when")
     for strategy in CATALOGUE:
-        table.add_row(strategy.name, strategy.side, strategy.words.replace("`", ""))
+        table.add_row(strategy.name, strategy.side, escape(strategy.words.replace("`", "")))
     console.print(table)
 
 

@@ -18,9 +18,6 @@ CATALOGUE: tuple[Strategy, ...] = (
 )
 _BY_NAME = {strategy.name: strategy for strategy in CATALOGUE}
 
-# Traded sessions before the first one asked for with which signals are those of the whole history.
-MEMORY = max(strategy.memory for strategy in CATALOGUE)
-
 
 class UnknownStrategyError(LookupError):
     """There is no such strategy; the message names those that are close."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import TypeVar, overload
 
 import numpy as np
@@ -150,6 +151,30 @@ class History:
         counts = np.concatenate(((0,), np.cumsum(rows)))
         columns = {name: values[rows] for name, values in self._columns.items()}
         return History(self.symbols, counts[self.offsets], self.sessions[rows], columns)
+
+    def first_sessions(self) -> dict[str, date]:
+        """The first session of each symbol that has any."""
+        there = np.diff(self.offsets) > 0
+        firsts: list[date] = self.sessions[self.offsets[:-1][there]].tolist()
+        return dict(zip(self.symbols[there].tolist(), firsts, strict=True))
+
+    def rows_before(self) -> Rows:
+        """How many rows of its symbol there are before each row."""
+        return np.arange(len(self)) - np.repeat(self.offsets[:-1], np.diff(self.offsets))
+
+    def rows_after(self) -> Rows:
+        """How many rows of its symbol there are after each row."""
+        return np.repeat(self.offsets[1:], np.diff(self.offsets)) - np.arange(len(self)) - 1
+
+    def endings(self, rows: Rows, sessions: int) -> History:
+        """Up to each of ``rows``, its symbol's last ``sessions`` rows, as a symbol of their own.
+
+        Each of ``rows`` has that many of its symbol, itself included.
+        """
+        taken = (rows[:, None] + np.arange(1 - sessions, 1)).ravel()
+        columns = {name: values[taken] for name, values in self._columns.items()}
+        offsets = np.arange(len(rows) + 1, dtype=np.int64) * sessions
+        return History(self.symbols[self.symbol_index(rows)], offsets, self.sessions[taken], columns)
 
     def __getitem__(self, name: str) -> Floats:
         """A column of ``HISTORY_COLUMNS``, NaN where there is no value.

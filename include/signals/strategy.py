@@ -22,9 +22,20 @@ Priority = Literal["high", "medium"]
 # The strength from which a signal is of high priority; the others are of medium.
 HIGH_PRIORITY_FROM = 70.0
 
-FLOW_COLUMNS = frozenset(
-    column.name for indicator in INDICATORS if indicator.family == "flows" for column in indicator.columns
-)
+# The datasets of investors, which come after the session's bars, and the columns made of each.
+_INVESTORS = {
+    "investor_flow": frozenset({"foreign_net_krw", "institution_net_krw"}),
+    "foreign_holding": frozenset({"foreign_pct"}),
+}
+_COLUMNS_OF_INVESTORS = {
+    dataset: frozenset(
+        column.name
+        for indicator in INDICATORS
+        if not inputs.isdisjoint(indicator.inputs)
+        for column in indicator.columns
+    )
+    for dataset, inputs in _INVESTORS.items()
+}
 
 
 class StrategyError(ValueError):
@@ -103,7 +114,8 @@ class Strategy:
     Raises:
         StrategyError: a declaration that is incomplete, contradicts itself, or looks further back than ``memory``.
         UnknownColumnError: it names a column that is not there.
-        LookAheadError: it looks ahead. (What only rows can show is shown by ``check_no_look_ahead``.)
+        LookAheadError: it looks ahead. (What only rows can show is shown by ``check_no_look_ahead`` and
+            ``check_memory``.)
     """
 
     name: str
@@ -139,8 +151,12 @@ class Strategy:
 
     @property
     def of_flows(self) -> bool:
-        """Whether it looks at what classes of investors bought and sold."""
-        return not FLOW_COLUMNS.isdisjoint(self.columns)
+        """Whether it looks at what classes of investors bought and sold, or hold."""
+        return any(map(self.looks_at, _COLUMNS_OF_INVESTORS))
+
+    def looks_at(self, dataset: str) -> bool:
+        """Whether it looks at indicators made of ``dataset``: ``investor_flow`` or ``foreign_holding``."""
+        return not _COLUMNS_OF_INVESTORS[dataset].isdisjoint(self.columns)
 
     def measured(self, view: View, name: str) -> Floats:
         """A figure, or a column of that name, on the rows of ``view``."""
@@ -152,13 +168,17 @@ class Strategy:
         Raises:
             StrategyError: a figure is missing on one of them.
         """
-        view = View(history, rows)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            of_scales = [scale.of(self.measured(view, scale.figure)) for scale in self.strength]
-        found: Floats = np.mean(of_scales, axis=0)
+        found = self.strengths_if_any(history, rows)
         if (missing := np.flatnonzero(np.isnan(found))).size:
             place = _place(history, int(rows[missing[0]]))
             raise StrategyError(f"strategy {self.name!r}: the condition holds {place}, and the strength has no value")
+        return found
+
+    def strengths_if_any(self, history: History, rows: Rows) -> Floats:
+        """As :meth:`strengths`; NaN where a figure is missing."""
+        view = View(history, rows)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: Floats = np.mean([scale.of(self.measured(view, scale.figure)) for scale in self.strength], axis=0)
         return found
 
     def reasons(self, history: History, rows: Rows) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 import psycopg
@@ -13,17 +13,15 @@ import pyarrow as pa
 from psycopg import sql
 
 from include.signals.catalogue import CATALOGUE
-from include.signals.evaluate import check_no_look_ahead, evaluate
-from include.signals.history import BARS, History
-from include.signals.strategy import Strategy, priority_of
+from include.signals.check import check_on_signals
+from include.signals.evaluate import evaluate
+from include.signals.history import BARS, History, LookAheadError
+from include.signals.strategy import Strategy, StrategyError, priority_of
 from include.warehouse.connection import SQL_QUERIES, connect
 from include.warehouse.reading import read_batches
 
-# Symbols read at once, about 100 MB of them: with all their sessions, or with the last ones.
-_SYMBOLS_WHOLE = 50
-_SYMBOLS_LATE = 250
-# Rows a strategy is checked on before its signals are written for the first time.
-_ROWS_CHECKED = 10_000
+# Rows read at once, about 70 MB of them; there are three blocks in memory while the next but one is read.
+_ROWS_AT_ONCE = 200_000
 _STRENGTH_DECIMALS = 2
 
 # A correction, or a new version, changes rows of years that the columnstore has compressed.
@@ -32,12 +30,18 @@ _SETTINGS = """
     WHERE name = 'timescaledb.max_tuples_decompressed_per_dml_transaction'
 """
 _TEMPORARY = """
-    CREATE TEMPORARY TABLE looked_at (symbol text, since date, through date) ON COMMIT DELETE ROWS;
+    CREATE TEMPORARY TABLE looked_at (
+        symbol text, since date, first date, through date, indicated_at timestamptz
+    ) ON COMMIT DELETE ROWS;
     CREATE TEMPORARY TABLE found_signal (
         symbol text, session date, strategy text, strategy_version integer, side text, strength double precision,
         priority text, reason text
     ) ON COMMIT DELETE ROWS;
 """
+
+
+class NoIndicatorsError(LookupError):
+    """The warehouse has no indicators, so there is nothing to look at."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,16 @@ class SignalReport:
 class _Task:
     """To look for signals of ``symbol`` from ``since`` on, reading from ``first`` on.
 
-    ``through`` is its last session with indicators; None where it has none. ``queued`` is the version of its row in the
-    queue, None where it has none: indicators written after it was read queue the symbol anew.
+    ``through`` is its last session with indicators, ``indicated_at`` when these were written; None where it has none.
+    ``queued`` is the version of its row in the queue, None where it has none: indicators written after it was read
+    queue the symbol anew.
     """
 
     symbol: str
     since: date
     first: date
     through: date | None
+    indicated_at: datetime | None
     queued: str | None
 
 
@@ -90,11 +96,17 @@ def refresh_signals(
     is one transaction; what a run that died had left, the next one does. Running again changes nothing: a signal that
     is found again stays as it was written. One that is not found again is marked as withdrawn.
 
+    A strategy is checked on every block with signals of it, before they are written, until one has shown that it looks
+    neither ahead nor further back than its memory. One that does is refused: the run ends, and what it had said on
+    blocks that could not show it is withdrawn.
+
     ``on_block`` is told after each block how many symbols of how many are done.
 
     Raises:
-        LookAheadError: a strategy that is new or has a new version looks ahead; none of its signals is written.
-        StrategyError: a strategy has no strength where its condition holds.
+        LookAheadError: a strategy looks ahead; none of its signals stands.
+        NoIndicatorsError: the warehouse has no indicators at all.
+        StrategyError: a strategy has no strength where its condition holds, or looks further back than its memory; of
+            the latter none of its signals stands.
         WarehouseUnreachableError: the warehouse does not answer.
     """
     with connect(dsn, "etl", autocommit=True) as connection:
@@ -105,25 +117,21 @@ def refresh_signals(
         unevaluated = _unevaluated(connection)
         whole = everything or bool(unevaluated)
         tasks = _tasks(connection, strategies, whole=whole)
-        size = _SYMBOLS_WHOLE if whole else _SYMBOLS_LATE
-        blocks = [tasks[begin : begin + size] for begin in range(0, len(tasks), size)]
-        unchecked = [strategy for strategy in strategies if strategy.name in unevaluated]
+        unchecked = _unchecked(connection, strategies)
         done = added = changed = 0
-        for block, history in _read_ahead(dsn, blocks, strategies):
+        for block, history in _read_ahead(dsn, _blocks(tasks, _earliest(connection)), strategies):
+            if history is not None:
+                unchecked = _check(connection, history, unchecked)
             with connection.transaction():
-                _note(connection, block)
+                _note(connection, block, history)
                 if history is not None:
-                    _check(history, unchecked)
-                    unchecked = []
                     _stage(connection, history, block, strategies)
                 counts = _write(connection, block, strategies, unevaluated)
             added, changed, withdrawn = added + counts[0], changed + counts[1], withdrawn + counts[2]
             done += len(block)
             if on_block:
                 on_block(done, len(tasks))
-        if unchecked:
-            # There were no indicators at all: they are evaluated when there are some.
-            unevaluated = []
+        _see_that_there_are_indicators(connection)
         connection.execute(
             "UPDATE derived.strategy SET evaluated_version = version WHERE name = ANY (%s)", [unevaluated]
         )
@@ -170,12 +178,55 @@ def _unevaluated(connection: psycopg.Connection) -> list[str]:
     return [name for (name,) in rows.fetchall()]
 
 
+def _unchecked(connection: psycopg.Connection, strategies: Sequence[Strategy]) -> list[Strategy]:
+    """The strategies of whose version no signals were there yet that could show what is wrong."""
+    rows = connection.execute("SELECT name FROM derived.strategy WHERE checked_version IS NOT DISTINCT FROM version")
+    checked = {name for (name,) in rows.fetchall()}
+    return [strategy for strategy in strategies if strategy.name not in checked]
+
+
+def _see_that_there_are_indicators(connection: psycopg.Connection) -> None:
+    [(there_are,)] = connection.execute("SELECT EXISTS (SELECT FROM derived.indicator)").fetchall()
+    if not there_are:
+        raise NoIndicatorsError(
+            "no indicators are in the warehouse, so there is nothing to find signals in; load daily bars, then run the "
+            "DAG indicators, or: krxw indicators"
+        )
+
+
 def _tasks(connection: psycopg.Connection, strategies: Sequence[Strategy], *, whole: bool) -> list[_Task]:
     """Every symbol, or those of the queue, the ones of which little has to be read together."""
     query = "find_all_symbols.sql" if whole else "find_unsignalled_symbols.sql"
     memory = max(strategy.memory for strategy in strategies)
     rows = connection.execute((SQL_QUERIES / query).read_bytes(), {"memory": memory})
     return [_Task(*row) for row in rows.fetchall()]
+
+
+def _earliest(connection: psycopg.Connection) -> date:
+    """The first session there are indicators of; today where there are none."""
+    [(earliest,)] = connection.execute("SELECT coalesce(min(session), current_date) FROM derived.indicator").fetchall()
+    return earliest  # type: ignore[no-any-return]
+
+
+def _blocks(tasks: Sequence[_Task], earliest: date) -> list[list[_Task]]:
+    """``tasks`` in parts of about as many rows as are read at once, those of which little has to be read together.
+
+    All of a part are read from where the one that reaches back furthest begins; nothing is there before ``earliest``.
+    """
+    blocks: list[list[_Task]] = []
+    block: list[_Task] = []
+    throughs = 0
+    for task in sorted(tasks, key=lambda task: task.first, reverse=True):
+        first = max(task.first, earliest)
+        through = max(task.through or first, first).toordinal()
+        count = len(block) + 1
+        days = throughs + through - count * first.toordinal()
+        if block and days * 5 // 7 + count > _ROWS_AT_ONCE:
+            blocks.append(block)
+            block, throughs = [], 0
+        block.append(task)
+        throughs += through
+    return [*blocks, block] if block else []
 
 
 def _read_ahead(
@@ -190,7 +241,7 @@ def _read_ahead(
             yield block, history
 
 
-def _note(connection: psycopg.Connection, block: Sequence[_Task]) -> None:
+def _note(connection: psycopg.Connection, block: Sequence[_Task], history: History | None) -> None:
     """Take ``block`` from the queue, but for what was queued again, and note what is looked at."""
     connection.execute(
         "DELETE FROM ops.unsignalled_symbol WHERE symbol IN (SELECT symbol FROM ops.unsignalled_symbol AS queued "
@@ -198,22 +249,27 @@ def _note(connection: psycopg.Connection, block: Sequence[_Task]) -> None:
         "WHERE queued.xmin::text = task.version FOR UPDATE OF queued SKIP LOCKED)",
         [[task.symbol for task in block], [task.queued for task in block]],
     )
+    firsts = {} if history is None else history.first_sessions()
     with connection.cursor() as cursor, cursor.copy("COPY looked_at FROM STDIN") as copy:
         for task in block:
-            copy.write_row((task.symbol, task.since, task.through))
+            first = firsts.get(task.symbol, task.through)
+            copy.write_row((task.symbol, task.since, first, task.through, task.indicated_at))
 
 
 def _read(dsn: str, block: Sequence[_Task], strategies: Sequence[Strategy]) -> History | None:
     """What ``strategies`` look at of the symbols of ``block``; None where there is nothing."""
-    columns = sorted({column for strategy in strategies for column in strategy.columns}.difference(BARS))
+    used = {column for strategy in strategies for column in strategy.columns}
     query = sql.SQL(
-        "SELECT indicator.symbol, indicator.session, bar.open, bar.high, bar.low, bar.close, bar.volume, {columns} "
+        "SELECT indicator.symbol, indicator.session, {columns} "
         "FROM derived.indicator AS indicator JOIN mart.adjusted_daily_bar AS bar "
         "ON bar.symbol = indicator.symbol AND bar.session = indicator.session "
         "WHERE indicator.traded AND indicator.symbol = ANY ({symbols}) AND indicator.session >= {first} "
         "AND bar.symbol = ANY ({symbols}) AND bar.session >= {first} ORDER BY indicator.symbol, indicator.session"
     ).format(
-        columns=sql.SQL(", ").join(sql.Identifier("indicator", column) for column in columns),
+        columns=sql.SQL(", ").join(
+            sql.Identifier("bar" if column in BARS else "indicator", column)
+            for column in (*BARS, *sorted(used - {*BARS}))
+        ),
         symbols=sql.Literal([task.symbol for task in block]),
         first=sql.Literal(min(task.first for task in block)),
     )
@@ -222,10 +278,31 @@ def _read(dsn: str, block: Sequence[_Task], strategies: Sequence[Strategy]) -> H
     return History.from_arrow(pa.Table.from_batches(rows)) if sum(map(len, rows)) else None
 
 
-def _check(history: History, strategies: Sequence[Strategy]) -> None:
-    _, some = next(history.blocks(_ROWS_CHECKED))
+def _check(connection: psycopg.Connection, history: History, strategies: Sequence[Strategy]) -> list[Strategy]:
+    """Check ``strategies`` on their signals in ``history``; those of which it could not show what is wrong."""
+    left = []
     for strategy in strategies:
-        check_no_look_ahead(strategy, some)
+        try:
+            shown = check_on_signals(strategy, history)
+        except (LookAheadError, StrategyError):
+            _refuse(connection, strategy)
+            raise
+        if shown:
+            connection.execute("UPDATE derived.strategy SET checked_version = version WHERE name = %s", [strategy.name])
+        else:
+            left.append(strategy)
+    return left
+
+
+def _refuse(connection: psycopg.Connection, strategy: Strategy) -> None:
+    """Withdraw what a strategy that is wrong has said, and have it evaluated anew when it is mended."""
+    with connection.transaction():
+        connection.execute(
+            "UPDATE derived.signal SET withdrawn_at = now() "
+            "WHERE withdrawn_at IS NULL AND strategy = %s AND strategy_version = %s",
+            [strategy.name, strategy.version],
+        )
+        connection.execute("UPDATE derived.strategy SET evaluated_version = NULL WHERE name = %s", [strategy.name])
 
 
 def _stage(
@@ -233,15 +310,14 @@ def _stage(
 ) -> None:
     """The signals of ``history`` that are looked for, into the temporary table found_signal."""
     since = {task.symbol: task.since for task in block}
-    firsts = np.array([since[symbol] for symbol in history.symbols], "datetime64[D]")
+    sinces = np.array([since[symbol] for symbol in history.symbols], "datetime64[D]")
+    asked = history.sessions >= np.repeat(sinces, np.diff(history.offsets))
     with connection.cursor() as cursor, cursor.copy("COPY found_signal FROM STDIN") as copy:
-        for hits in evaluate(history, strategies):
-            strategy = hits.strategy
-            asked = history.sessions[hits.rows] >= firsts[history.symbol_index(hits.rows)]
-            rows = hits.rows[asked]
+        for hits in evaluate(history, strategies, asked):
+            strategy, rows = hits.strategy, hits.rows
             symbols = history.symbols[history.symbol_index(rows)].tolist()
             sessions = history.sessions[rows].tolist()
-            strengths = hits.strengths[asked].round(_STRENGTH_DECIMALS).tolist()
+            strengths = hits.strengths.round(_STRENGTH_DECIMALS).tolist()
             reasons = strategy.reasons(history, rows)
             for symbol, session, strength, reason in zip(symbols, sessions, strengths, reasons, strict=True):
                 found = (symbol, session, strategy.name, strategy.version, strategy.side)
@@ -267,14 +343,17 @@ def _write(
         place
         | {
             "unevaluated": list(unevaluated),
-            "of_flows": [strategy.name for strategy in strategies if strategy.of_flows],
+            "of_investor_flow": [each.name for each in strategies if each.looks_at("investor_flow")],
+            "of_foreign_holding": [each.name for each in strategies if each.looks_at("foreign_holding")],
         },
     ).fetchall()
     connection.execute(
         "DELETE FROM derived.signal_state WHERE symbol IN (SELECT symbol FROM looked_at WHERE through IS NULL)"
     )
     connection.execute(
-        "INSERT INTO derived.signal_state SELECT symbol, through FROM looked_at WHERE through IS NOT NULL "
-        "ON CONFLICT (symbol) DO UPDATE SET through = excluded.through WHERE signal_state.through <> excluded.through"
+        "INSERT INTO derived.signal_state AS known (symbol, first, through, indicated_at) "
+        "SELECT symbol, first, through, indicated_at FROM looked_at WHERE through IS NOT NULL "
+        "ON CONFLICT (symbol) DO UPDATE SET first = least(known.first, excluded.first), through = excluded.through, "
+        "indicated_at = excluded.indicated_at"
     )
     return added, changed, withdrawn

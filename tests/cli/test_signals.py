@@ -34,7 +34,7 @@ def dsn(postgres_server: PostgresServer) -> Iterator[str]:
     for place, session in enumerate(SESSIONS):
         close = 20_000 - 200 * place if session != SESSIONS[-1] else 18_000
         before = 20_000 - 200 * (place - 1) if place else 20_000
-        rows.append(bar(FALLS, session, close, base=before, opened=before, name="하락전자"))
+        rows.append(bar(FALLS, session, close, base=before, opened=before, name="하락[red]전자"))
         rows.append(bar(STANDS, session, 10_000, name="보합전자"))
     load_bars(dsn, table(rows))
     refresh_adjustments(dsn)
@@ -45,7 +45,7 @@ def dsn(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def krxw(dsn: str, tmp_path: Path) -> Run:
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, dsn: str = dsn) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "include.cli", "signals", *arguments],
             cwd=PROJECT_ROOT,
@@ -74,10 +74,23 @@ def test_signals_are_brought_up_to_date_and_listed(krxw: Run) -> None:
     assert "oversold_rebound" in today.stdout
     assert "after RSI 0.0" in today.stdout
     assert STANDS not in today.stdout
+    assert "하락[red]전자" in today.stdout  # as it is, not as the terminal's mark-up
     of_issue = krxw("list", "--symbol", FALLS)
     assert of_issue.stdout.count(FALLS) == today.stdout.count(FALLS) == 3
     assert "There are no such signals" in krxw("list", "--symbol", STANDS).stdout
     assert "there are more: --limit" in krxw("list", "--symbol", FALLS, "--limit", "1").stdout
+
+
+def test_a_warehouse_without_indicators_is_told(krxw: Run, postgres_server: PostgresServer) -> None:
+    empty = postgres_server.create_database("warehouse_without_indicators")
+    try:
+        migrate(empty)
+        refused = krxw("refresh", dsn=empty)
+    finally:
+        postgres_server.drop_database("warehouse_without_indicators")
+    assert refused.returncode == 1
+    assert "no indicators are in the warehouse" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_a_strategy_that_is_not_there_is_told_with_those_that_are_close(krxw: Run) -> None:

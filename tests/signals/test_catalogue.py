@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from include.indicators.panel import Panel
-from include.signals.catalogue import CATALOGUE, MEMORY, UnknownStrategyError, strategy_named
-from include.signals.evaluate import check_no_look_ahead, evaluate
+from include.signals.catalogue import CATALOGUE, UnknownStrategyError, strategy_named
+from include.signals.check import check_memory, check_no_look_ahead, check_on_signals
+from include.signals.evaluate import evaluate
 from include.signals.history import History
 from include.signals.page import PAGE, with_tables
 from include.signals.strategy import Strategy
@@ -55,6 +56,19 @@ def test_every_strategy_gives_signals_with_a_strength_and_a_reason(strategy: Str
 @strategies
 def test_no_strategy_looks_ahead(strategy: Strategy) -> None:
     check_no_look_ahead(strategy, simulated())
+
+
+@strategies
+def test_no_strategy_looks_further_back_than_its_memory(strategy: Strategy) -> None:
+    check_memory(strategy, simulated())
+
+
+@strategies
+def test_a_strategy_counts_as_checked_once_a_signal_has_sessions_around_it(strategy: Strategy) -> None:
+    history = simulated()
+    assert check_on_signals(strategy, history)
+    assert not check_on_signals(strategy, history.only(last_rows(history, 15)))
+    assert not check_on_signals(strategy, History.without_rows())
 
 
 @strategies
@@ -119,7 +133,6 @@ def test_a_history_without_rows_has_no_signals() -> None:
 
 
 def test_declarations_are_complete() -> None:
-    assert max(strategy.memory for strategy in CATALOGUE) == MEMORY
     for strategy in CATALOGUE:
         assert strategy.of_flows == (strategy.family == "flows"), strategy.name
         for scale in strategy.strength:

@@ -14,7 +14,8 @@ import pytest
 from include.indicators.compute import compute
 from include.indicators.panel import Panel
 from include.signals.catalogue import CATALOGUE
-from include.signals.evaluate import check_no_look_ahead, evaluate
+from include.signals.check import check_no_look_ahead
+from include.signals.evaluate import evaluate
 from include.signals.history import History
 
 pytestmark = pytest.mark.samples

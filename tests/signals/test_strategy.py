@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from include.signals.evaluate import check_no_look_ahead, evaluate
+from include.signals.check import check_memory, check_no_look_ahead
+from include.signals.evaluate import evaluate
 from include.signals.history import History, LookAheadError, UnknownColumnError
 from include.signals.strategies import averages, bands, combined, flows, levels, oscillators, trends
-from include.signals.strategy import Scale, Strategy, StrategyError, priority_of
+from include.signals.strategy import Scale, Strategy, StrategyError, View, priority_of
 from tests.signals.histories import of_values, simulated
 
 
@@ -149,6 +150,47 @@ def test_a_strength_that_looks_ahead_is_caught() -> None:
     )
     with pytest.raises(LookAheadError, match="strategy 'trial' looks ahead"):
         check_no_look_ahead(strategy, simulated())
+
+
+def breakout(history: History) -> Any:
+    """The first session above the 20 before: whether it is the first depends on the one before those, too."""
+    return history.began(history.above("close", history.highest("high", 20)))
+
+
+def deep_dip(history: History) -> Any:
+    """The close of ten sessions before was the lowest of the ten before that."""
+    return history.before(history.below("close", history.lowest("low", 10)), 10)
+
+
+def far_strength(view: View) -> Any:
+    return np.nan_to_num(view.history.before(view.history.before("close", 1), 1)[view.rows], nan=1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "memory"),
+    [
+        ({"condition": breakout}, 21),
+        ({"condition": deep_dip}, 20),
+        ({"condition": lambda history: history.above("rsi_14", 60), "figures": {"far": far_strength}}, 2),
+    ],
+)
+def test_looks_back_of_looks_back_add_up(changes: dict[str, Any], memory: int) -> None:
+    figures = changes.get("figures", {"far": lambda at: at["close"]})
+    scale = (Scale("far", 0, 1e6, "`close`"),)
+    enough, short = (
+        declared(**changes | {"memory": sessions, "figures": figures, "strength": scale, "reason": "{close}"})
+        for sessions in (memory, memory - 1)
+    )
+    check_memory(enough, simulated())
+    with pytest.raises(StrategyError, match=f"'trial' looks further back than its memory of {memory - 1} sessions"):
+        check_memory(short, simulated())
+
+
+def test_signals_without_sessions_before_them_that_have_no_strength_can_be_left_out() -> None:
+    strategy = declared(condition=lambda history: history.above("close", 0), memory=1)
+    history = of_values(close=[1, 2, 3], rsi_14=[30, 31, 32])
+    [hits] = evaluate(history, [strategy], history.rows_before() >= 1)
+    assert hits.rows.tolist() == [1, 2]
 
 
 def test_a_signal_without_a_strength_is_an_error_that_names_it() -> None:

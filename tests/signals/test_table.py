@@ -11,6 +11,8 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from psycopg import sql
 
 from include.adjustments.refresh import refresh_adjustments
@@ -23,8 +25,8 @@ from include.signals import table
 from include.signals.catalogue import CATALOGUE
 from include.signals.evaluate import evaluate
 from include.signals.history import History, LookAheadError
-from include.signals.strategy import Scale, Strategy, priority_of
-from include.signals.table import SignalReport, refresh_signals
+from include.signals.strategy import Scale, Strategy, StrategyError, priority_of
+from include.signals.table import NoIndicatorsError, SignalReport, refresh_signals
 from include.simulator.exchange.market import SimulatedMarket
 from include.warehouse.reading import read_batches
 from tests.adjustments.loading import evening_of, fetch, load_bars, of_dataset
@@ -47,6 +49,11 @@ def load(dsn: str, rows: pa.Table, fetched_at: datetime | None = None) -> None:
     load_bars(dsn, rows, fetched_at)
     refresh_adjustments(dsn)
     refresh_indicators(dsn)
+
+
+def execute(dsn: str, statement: str, *parameters: object) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(statement.encode(), parameters)
 
 
 def buy_net(dsn: str, symbol: str, sessions: Sequence[date], known_at: datetime) -> None:
@@ -139,10 +146,53 @@ def test_day_by_day_gives_what_all_history_gives(filled: str) -> None:
     assert fetch(filled, "SELECT max(known_at) < now() - interval '1 year' FROM derived.signal") == [(True,)]
 
 
-def test_without_indicators_there_are_no_signals_and_strategies_wait(warehouse: str) -> None:
+def test_without_indicators_a_refresh_fails_and_strategies_wait(warehouse: str) -> None:
     for _ in range(2):
-        assert refresh_signals(warehouse) == SignalReport(0, 0, 0, 0, ())
-    assert fetch(warehouse, "SELECT DISTINCT evaluated_version FROM derived.strategy") == [(None,)]
+        with pytest.raises(NoIndicatorsError, match=r"no indicators are in the warehouse, .* run the DAG indicators"):
+            refresh_signals(warehouse)
+    versions = "SELECT DISTINCT evaluated_version, checked_version FROM derived.strategy"
+    assert fetch(warehouse, versions) == [(None, None)]
+
+
+def _task(number: int, first: date, through: date | None) -> table._Task:
+    return table._Task(f"{number:06d}", first, first, through, None, None)
+
+
+@given(
+    st.lists(
+        st.tuples(st.dates(date(1990, 1, 1), date(2026, 1, 1)), st.integers(0, 9_000), st.booleans()), max_size=60
+    ),
+    st.dates(date(1990, 1, 1), date(2000, 1, 1)),
+    st.integers(50, 20_000),
+)
+def test_blocks_hold_all_tasks_once_and_a_bounded_number_of_rows(
+    spans: list[tuple[date, int, bool]], earliest: date, at_once: int
+) -> None:
+    tasks = [
+        _task(number, first if short else date.min, first + timedelta(days=days))
+        for number, (first, days, short) in enumerate(spans)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "_ROWS_AT_ONCE", at_once)
+        blocks = table._blocks(tasks, earliest)
+    assert sorted(task.symbol for block in blocks for task in block) == [task.symbol for task in tasks]
+    for block in blocks:
+        first = max(min(task.first for task in block), earliest)
+        weekdays = [np.busday_count(first, max(task.through or first, first)) for task in block]
+        # So many days of a week are sessions, but for the odd days of a span and its last one.
+        assert len(block) == 1 or sum(weekdays) <= at_once + 4 * len(block)
+
+
+def test_an_issue_to_be_read_whole_does_not_drag_the_others_along() -> None:
+    last, earliest = date(2026, 8, 14), date(1995, 5, 2)
+    late = [_task(number, date(2026, 2, 2), last) for number in range(2_700)]
+    whole = _task(9_999, date.min, last)
+    blocks = table._blocks([*late, whole, _task(10_000, date.min, None)], earliest)
+    beside = next(len(block) for block in blocks if whole in block)
+    assert beside * (last - earliest).days * 5 // 7 < table._ROWS_AT_ONCE + 8_000
+    assert len(blocks) < 6
+    assert len(table._blocks([whole] * 1_000, earliest)[0]) == 24
+    assert table._blocks([], earliest) == []
 
 
 def test_today_is_the_newest_session_looked_at_the_strongest_first(filled: str) -> None:
@@ -190,8 +240,13 @@ def test_a_correction_withdraws_what_it_takes_away_and_touches_nothing_else(fill
     [[withdrawn]] = fetch(filled, "SELECT count(*) FROM derived.signal WHERE withdrawn_at IS NOT NULL")
     assert withdrawn == report.withdrawn
     # What the correction brought could not be known on the evening of its session.
-    [[brought]] = fetch(filled, "SELECT count(*) FROM mart.signal WHERE known_at > now() - interval '1 hour'")
-    assert brought == report.added + report.changed
+    brought = fetch(
+        filled,
+        "SELECT session, known_at > now() - interval '1 hour' FROM mart.signal WHERE known_at >= %s",
+        corrected_at,
+    )
+    assert len(brought) == report.added + report.changed
+    assert all(found_just_now or day == session for day, found_just_now in brought)
 
     load(filled, published, corrected_at + timedelta(days=1))
     back = refresh_signals(filled)
@@ -235,29 +290,87 @@ def test_signals_of_a_strategy_no_longer_declared_are_withdrawn(filled: str) -> 
     assert refresh_signals(filled).added == sells
 
 
+CHEAT = Strategy(
+    name="cheat",
+    version=1,
+    title="Cheat",
+    family="none",
+    side="buy",
+    memory=0,
+    condition=lambda history: np.roll(history["close"], -1) > history["close"],
+    words="`close` of the session after is higher",
+    strength=(Scale("close", 0, 1e6, "`close`"),),
+    reason="close {close}",
+    source="A crystal ball",
+)
+
+
 def test_a_strategy_that_looks_ahead_is_refused(filled: str) -> None:
-    cheat = Strategy(
-        name="cheat",
-        version=1,
-        title="Cheat",
-        family="none",
-        side="buy",
-        memory=0,
-        condition=lambda history: np.roll(history["close"], -1) > history["close"],
-        words="`close` of the session after is higher",
-        strength=(Scale("close", 0, 1e6, "`close`"),),
-        reason="close {close}",
-        source="A crystal ball",
-    )
     found = fetch(filled, EVERYTHING)
     with pytest.raises(LookAheadError, match="strategy 'cheat' looks ahead"):
-        refresh_signals(filled, strategies=[*CATALOGUE, cheat])
+        refresh_signals(filled, strategies=[*CATALOGUE, CHEAT])
     assert fetch(filled, EVERYTHING) == found
+
+
+def test_a_strategy_that_looks_further_back_than_it_says_is_refused(filled: str) -> None:
+    forgetful = replace(
+        CHEAT,
+        name="forgetful",
+        memory=20,
+        condition=lambda history: history.began(history.above("close", history.highest("high", 20))),
+    )
+    found = fetch(filled, EVERYTHING)
+    with pytest.raises(StrategyError, match="'forgetful' looks further back than its memory of 20 sessions"):
+        refresh_signals(filled, strategies=[*CATALOGUE, forgetful])
+    assert fetch(filled, EVERYTHING) == found
+
+
+def test_a_strategy_is_checked_when_there_are_sessions_that_can_show_it(warehouse: str, without_suites: None) -> None:
+    """With a few sessions all seems well; with more it is caught, and what it said is taken back."""
+    checked = "SELECT checked_version FROM derived.strategy WHERE name IN ('cheat', 'always')"
+    always = replace(CHEAT, name="always", condition=lambda history: history.above("close", 0))
+    load(warehouse, rows_of(MARKET.sessions[:1]))
+    refresh_signals(warehouse, strategies=[CHEAT, always])
+    assert fetch(warehouse, "SELECT DISTINCT strategy FROM mart.signal ORDER BY 1") == [("always",), ("cheat",)]
+    assert fetch(warehouse, checked) == [(None,), (None,)]
+    load(warehouse, rows_of(MARKET.sessions[1:60]))
+    with pytest.raises(LookAheadError, match="strategy 'cheat' looks ahead"):
+        refresh_signals(warehouse, strategies=[CHEAT, always])
+    assert fetch(warehouse, "SELECT DISTINCT strategy FROM mart.signal") == [("always",)]
+    assert refresh_signals(warehouse, strategies=[always]).added > 0
+    assert fetch(warehouse, "SELECT name, checked_version FROM derived.strategy ORDER BY name") == [
+        ("always", 1),
+        ("cheat", None),
+    ]
+
+
+def test_what_is_queued_while_a_run_goes_on_is_not_lost(filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the reading of the queue and the taking off it: by another transaction that is done, or not yet."""
+    load(filled, rows_of(MARKET.sessions[-LATE:]))
+    queue = "SELECT symbol FROM ops.unsignalled_symbol ORDER BY symbol"
+    done, going_on, *_ = (symbol for (symbol,) in fetch(filled, queue))
+    again = "UPDATE ops.unsignalled_symbol SET since = since WHERE symbol = %s"
+    read = table._tasks
+    with psycopg.connect(filled) as other:
+
+        def tasks_read_and_queued_again(*of: object, **how: object) -> list[table._Task]:
+            tasks = read(*of, **how)  # type: ignore[arg-type]
+            execute(filled, again, done)
+            other.execute(again.encode(), [going_on])
+            return tasks
+
+        with monkeypatch.context() as patch:
+            patch.setattr(table, "_tasks", tasks_read_and_queued_again)
+            refresh_signals(filled)
+        assert fetch(filled, queue) == sorted([(done,), (going_on,)])
+        other.commit()
+    assert refresh_signals(filled).symbols == 2
+    assert fetch(filled, queue) == []
 
 
 def test_a_run_that_dies_is_taken_up_by_the_next(filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
     load(filled, rows_of(MARKET.sessions[-LATE:]))
-    monkeypatch.setattr(table, "_SYMBOLS_LATE", 10)
+    monkeypatch.setattr(table, "_blocks", lambda tasks, _: [tasks[at : at + 10] for at in range(0, len(tasks), 10)])
 
     def die(done: int, total: int) -> None:
         assert total == queued

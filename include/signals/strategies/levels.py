@@ -16,7 +16,7 @@ def change_pct(at: History | View) -> Floats:
 
 
 def volume_surge(side: Side, *, times: float = 3, pct: float = 3) -> Strategy:
-    """The price moves by ``pct`` percent or more on more than ``times`` the usual volume.
+    """The price moves by more than ``pct`` percent on more than ``times`` the usual volume.
 
     Raises:
         StrategyError: ``times`` is not from 1 to 1,000, or ``pct`` not from 0 to 30.
@@ -82,7 +82,7 @@ def extreme_of_year(side: Side) -> Strategy:
 
 
 def gap(side: Side, *, pct: float = 2) -> Strategy:
-    """The session opens ``pct`` percent beyond the close before and leaves a gap to the range before unfilled.
+    """The session opens more than ``pct`` percent beyond the close before; a gap to its range is left.
 
     Raises:
         StrategyError: ``pct`` is not from 0 to 30.

@@ -1,4 +1,5 @@
--- Signals of strategies: computed from derived.indicator, withdrawn when a correction takes them away, never deleted.
+-- Signals of strategies: computed from derived.indicator. One that a correction takes away is marked as withdrawn; one
+-- that comes back, or changes, is overwritten. No row is deleted.
 
 CREATE TABLE derived.strategy (
     name                text PRIMARY KEY,
@@ -12,6 +13,7 @@ CREATE TABLE derived.strategy (
     memory              smallint NOT NULL,
     stop_loss_pct       double precision,
     evaluated_version   integer,
+    checked_version     integer,
     retired_at          timestamptz
 );
 COMMENT ON TABLE derived.strategy IS 'The strategies, as declared in include/signals: docs/signals.md';
@@ -26,6 +28,7 @@ COMMENT ON COLUMN derived.strategy.source IS 'Where the rule comes from';
 COMMENT ON COLUMN derived.strategy.memory IS 'Traded sessions before its own a signal looks at, beside what the indicators look at';
 COMMENT ON COLUMN derived.strategy.stop_loss_pct IS 'How far below the entry the rule gets out again; null where it says nothing of that [percent]';
 COMMENT ON COLUMN derived.strategy.evaluated_version IS 'Version with which all history was evaluated; null before the first time';
+COMMENT ON COLUMN derived.strategy.checked_version IS 'Version of which signals with sessions around them were seen not to look ahead, nor further back than memory; null before that';
 COMMENT ON COLUMN derived.strategy.retired_at IS 'Since when it is no longer declared; null while it is';
 
 CALL ops.create_fact_table('derived.signal', 'session', interval '1 year', $columns$
@@ -53,13 +56,20 @@ COMMENT ON COLUMN derived.signal.strength IS 'How strong it is, 0 to 100; derive
 COMMENT ON COLUMN derived.signal.priority IS 'high from a strength of 70 on, else medium';
 COMMENT ON COLUMN derived.signal.reason IS 'Why, with the numbers: prices as they were adjusted when it was found';
 COMMENT ON COLUMN derived.signal.close IS 'Close of the session as published when it was found [KRW]';
-COMMENT ON COLUMN derived.signal.known_at IS 'When it was known: with the session''s bar, or its flows; a signal that a later correction brought or changed, when it did';
-COMMENT ON COLUMN derived.signal.withdrawn_at IS 'When a correction or a new version of the strategy took it away; null while it stands';
+COMMENT ON COLUMN derived.signal.known_at IS 'When what it says now was known: with the session''s bar, flows and holdings; where these had been looked at before and something else brought or changed it, when that was found';
+COMMENT ON COLUMN derived.signal.withdrawn_at IS 'When a correction or a new version of the strategy took it away; null while it stands, and again when it is back';
 
-CREATE TABLE derived.signal_state (symbol text PRIMARY KEY, through date NOT NULL);
-COMMENT ON TABLE derived.signal_state IS 'How far signals were looked for';
+CREATE TABLE derived.signal_state (
+    symbol          text PRIMARY KEY,
+    first           date NOT NULL,
+    through         date NOT NULL,
+    indicated_at    timestamptz NOT NULL
+);
+COMMENT ON TABLE derived.signal_state IS 'Issues whose signals were looked for, and on which sessions';
 COMMENT ON COLUMN derived.signal_state.symbol IS 'Exchange short code';
+COMMENT ON COLUMN derived.signal_state.first IS 'First session looked at';
 COMMENT ON COLUMN derived.signal_state.through IS 'Last session looked at';
+COMMENT ON COLUMN derived.signal_state.indicated_at IS 'When the indicators looked at had been written: what was loaded later was not in them';
 
 CREATE TABLE ops.unsignalled_symbol (symbol text PRIMARY KEY, since date NOT NULL);
 COMMENT ON TABLE ops.unsignalled_symbol IS 'Issues whose indicators changed and whose signals were not looked for since';

@@ -1,8 +1,11 @@
 -- The queue of issues whose indicators changed, each with the first session to read, %(memory)s traded ones before, its
--- last one, and the version of its row in the queue. Those of which the least has to be read come first: a long halt
--- reaches far back.
-SELECT queued.symbol, queued.since, coalesce(earlier.first, queued.since) AS first, newest.through, queued.xmin::text
+-- last one, when its indicators were written, and the version of its row in the queue. Those of which the least has to
+-- be read come first: a long halt reaches far back.
+SELECT
+    queued.symbol, queued.since, coalesce(earlier.first, queued.since) AS first, newest.through, state.written_at,
+    queued.xmin::text
 FROM ops.unsignalled_symbol AS queued
+LEFT JOIN derived.indicator_state AS state USING (symbol)
 CROSS JOIN LATERAL (
     SELECT min(session) AS first
     FROM (

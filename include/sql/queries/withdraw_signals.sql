@@ -1,4 +1,4 @@
--- Signals that stand and were not found again.
+-- Signals that stand and were not found again. Their rows stay, until one is found again and overwrites its own.
 UPDATE derived.signal AS known SET withdrawn_at = now()
 FROM looked_at
 WHERE known.symbol = looked_at.symbol AND known.session >= looked_at.since AND known.withdrawn_at IS NULL
