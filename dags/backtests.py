@@ -3,8 +3,9 @@
 
 Tests every strategy on every bar in the warehouse: what followed its signals after 1, 5, 20 and 60 sessions, in all, by
 year and by market, and what a portfolio that buys them would have made by the rules of the paper book. Replaces
-`derived.backtest`, `derived.backtest_portfolio`, `derived.backtest_equity` and the pages under `reports/backtests`; read
-them as `mart.backtest`, `mart.backtest_portfolio`, `mart.backtest_equity`, or open `reports/backtests/index.html`.
+`derived.backtest`, `derived.backtest_portfolio`, `derived.backtest_equity` and the pages under `reports/backtests`;
+read them as `mart.backtest`, `mart.backtest_portfolio`, `mart.backtest_equity`, or open
+`reports/backtests/index.html`.
 
 ## When it runs
 

@@ -9,16 +9,20 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from include.datasets.registry import Dataset
+from include.pipeline import commit
 from include.platform.account import remove_folder
 from include.platform.embedded import embedded_engine
 from include.platform.ports import LOOPBACK
 from include.platform.postgres import Engine, PostgresServer
 from include.platform.timescale import TimescaleUnavailableError, timescale_engine
+from include.quality.validate import SuiteReport
 from include.settings import PROJECT_ROOT, Settings, load_settings
 from include.warehouse.migrations import migrate
 
@@ -144,6 +148,18 @@ def warehouse(server: PostgresServer, migrated_template: str) -> Iterator[str]:
 def settings(warehouse: str, tmp_path: Path) -> Settings:
     """Settings of an empty warehouse, landing zone and cold storage."""
     return load_settings({"KRXW_HOME": str(tmp_path), "KRXW_WAREHOUSE_DSN": warehouse})
+
+
+@pytest.fixture(scope="module")
+def without_suites() -> Iterator[None]:
+    """A module's loads without their expectation suites, which take a second each and have tests of their own."""
+
+    def passed(_: str, dataset: Dataset, __: str, batch_id: int) -> SuiteReport:
+        return SuiteReport(dataset.name, batch_id, datetime.now(UTC), True, (), None, None)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commit, "run_suite", passed)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def equity_chart(sessions: Sequence[date], equity: NDArray[np.int64], index: Flo
             growth.plot(sessions, beside, color=_INDEX, linewidth=1, label="KOSPI")
         growth.plot(sessions, grown, color=_PORTFOLIO, linewidth=1.3, label="portfolio")
         growth.set_yscale("log")
-        growth.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        growth.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
         growth.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         growth.yaxis.set_minor_formatter(NullFormatter())
         growth.set_ylabel("100 at the start")

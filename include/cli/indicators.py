@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from include.adjustments.refresh import refresh_adjustments
 from include.cli.terminal import console, plain_errors
 from include.indicators.table import refresh_indicators
 from include.settings import load_settings
@@ -22,7 +23,7 @@ def indicators(
         bool, typer.Option("--all", help="Compute every row of every issue, not only what is new.")
     ] = False,
 ) -> None:
-    """Compute the indicators of what is new or was corrected since the last time."""
+    """Compute the indicators of what is new or was corrected since the last time, corporate actions included."""
     with (
         plain_errors(),
         Progress(
@@ -40,5 +41,7 @@ def indicators(
         def show(done: int, issues: int) -> None:
             progress.update(task, description="indicators", completed=done, total=issues)
 
-        report = refresh_indicators(load_settings().warehouse_dsn, everything=everything, on_progress=show)
+        dsn = load_settings().warehouse_dsn
+        refresh_adjustments(dsn)
+        report = refresh_indicators(dsn, everything=everything, on_progress=show)
     console.print(report.summary(), soft_wrap=True)

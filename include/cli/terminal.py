@@ -25,6 +25,7 @@ from include.settings import NoWarehouseError
 from include.signals.catalogue import UnknownStrategyError
 from include.signals.history import LookAheadError
 from include.signals.strategy import StrategyError
+from include.signals.table import NoIndicatorsError
 from include.warehouse.connection import WarehouseUnreachableError
 from include.warehouse.fingerprint import UnknownTableError
 from include.warehouse.migrations import MigrationChangedError
@@ -40,6 +41,7 @@ _EXPLAINED = (
     LookAheadError,
     MarketChangedError,
     MigrationChangedError,
+    NoIndicatorsError,
     NoWarehouseError,
     NothingToTestError,
     PaperBookError,

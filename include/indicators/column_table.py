@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from include.indicators.catalogue import CATALOGUE
 
-_COLUMNS = (*("position", "name", "family", "title", "unit", "parameters", "warm_up", "flat", "meaning", "source"),)
+_COLUMNS = ("position", "name", "family", "title", "unit", "parameters", "warm_up", "flat", "meaning", "source")
 
 
 def describe_columns(connection: psycopg.Connection) -> None:

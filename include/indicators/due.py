@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import psycopg
 from psycopg import sql
 
+from include.indicators.formulas import formula_digest
 from include.indicators.index_level import INDEX_OF_MARKET
 from include.warehouse.connection import SQL_QUERIES
 
@@ -16,6 +17,8 @@ from include.warehouse.connection import SQL_QUERIES
 _DATASETS_OF_ISSUES = ("daily_bar", "etp_daily_bar", "investor_flow", "foreign_holding")
 INDICATED_DATASETS = (*_DATASETS_OF_ISSUES, "index_bar")
 EVERYTHING = date.min
+# An answer may reach so far beyond the days that were asked for.
+_REACH = timedelta(days=45)
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ def queue_changes(connection: psycopg.Connection, *, everything: bool) -> None:
     """Enter what batches and factors since the last time can have changed, or every issue; in one transaction.
 
     A batch touches the issues it wrote or removed rows of, from its earliest such session on; a batch of the index
-    those that have bars on its market from then on. An issue whose factors are not those its rows were computed with
-    is to be computed whole, and so is one that has no rows yet.
+    those that have bars on its market from then on. An issue whose factors, or formulas, are not those its rows were
+    computed with is to be computed whole, and so is one that has no rows yet.
     """
     with connection.transaction():
         fresh = _fresh_batches(connection)
@@ -48,11 +51,13 @@ def queue_changes(connection: psycopg.Connection, *, everything: bool) -> None:
             connection.execute((SQL_QUERIES / "queue_all_indicators.sql").read_bytes())
         else:
             for dataset in _DATASETS_OF_ISSUES:
-                if batches := [batch for batch in fresh if batch.dataset == dataset]:
+                for batches in _by_span([batch for batch in fresh if batch.dataset == dataset]):
                     _queue_issues(connection, dataset, batches)
-            if batches := [batch for batch in fresh if batch.dataset == "index_bar"]:
+            for batches in _by_span([batch for batch in fresh if batch.dataset == "index_bar"]):
                 _queue_markets(connection, batches)
-            connection.execute((SQL_QUERIES / "queue_readjusted_indicators.sql").read_bytes())
+            connection.execute(
+                (SQL_QUERIES / "queue_outdated_indicators.sql").read_bytes(), {"formulas": formula_digest()}
+            )
         connection.execute(
             "INSERT INTO ops.indicated_batch SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING",
             [[batch.batch_id for batch in fresh]],
@@ -61,8 +66,8 @@ def queue_changes(connection: psycopg.Connection, *, everything: bool) -> None:
 
 def read_due(connection: psycopg.Connection) -> list[Due]:
     """All that is to be computed, in order of symbol."""
-    rows = connection.execute((SQL_QUERIES / "read_due_indicators.sql").read_bytes()).fetchall()
-    return [Due(*row) for row in rows]
+    query = (SQL_QUERIES / "read_due_indicators.sql").read_bytes()
+    return [Due(*row) for row in connection.execute(query, {"formulas": formula_digest()})]
 
 
 @dataclass(frozen=True)
@@ -83,11 +88,23 @@ def _fresh_batches(connection: psycopg.Connection) -> list[_Batch]:
     return [_Batch(*row) for row in rows.fetchall()]
 
 
+def _by_span(batches: Sequence[_Batch]) -> list[list[_Batch]]:
+    """``batches`` in groups that no day was asked for by two of: the years between them need not be looked through."""
+    groups: list[list[_Batch]] = []
+    end = date.min
+    for batch in sorted(batches, key=lambda batch: batch.first):
+        if not groups or batch.first - _REACH > end + _REACH:
+            groups.append([])
+        groups[-1].append(batch)
+        end = max(end, batch.last)
+    return groups
+
+
 def _parameters(batches: Sequence[_Batch]) -> dict[str, object]:
     return {
         "batches": [batch.batch_id for batch in batches],
-        "first": min(batch.first for batch in batches),
-        "last": max(batch.last for batch in batches),
+        "first": min(batch.first for batch in batches) - _REACH,
+        "last": max(batch.last for batch in batches) + _REACH,
     }
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from psycopg import sql
 
+from include.datasets.investor_flow import DATASET as INVESTOR_FLOW
 from include.indicators.catalogue import CATALOGUE, LOOKBACK
 from include.indicators.due import Due
 from include.indicators.index_level import INDEX_OF_MARKET, INDICES, NO_INDEX, IndexCloses, index_level
@@ -24,6 +25,8 @@ _FLOWS = ("foreign_net_krw", "institution_net_krw", "foreign_pct")
 # Traded sessions before the first one asked for that indicators of flows look back.
 _FLOW_MEMORY = max(indicator.memory or 0 for indicator in CATALOGUE if set(indicator.inputs) & set(_FLOWS))
 _FOREIGN = (Investor.FOREIGN.value, Investor.OTHER_FOREIGN.value)
+# They give every class that traded an issue: one without a row did not.
+_COMPLETE_SOURCES = tuple(source for source in INVESTOR_FLOW.sources if source not in INVESTOR_FLOW.partial_sources)
 
 _BARS = """
     SELECT symbol, session, high, low, close, volume, market
@@ -37,11 +40,14 @@ _FLOWS_OF_ISSUES = """
     CROSS JOIN LATERAL (
         SELECT
             session,
-            sum(net_krw) FILTER (WHERE investor = ANY ({foreign}))::double precision AS foreign_net_krw,
-            sum(net_krw) FILTER (WHERE investor = {institution})::double precision AS institution_net_krw
+            coalesce(
+                sum(net_krw) FILTER (WHERE investor = ANY ({foreign})), {if_absent}
+            )::double precision AS foreign_net_krw,
+            coalesce(
+                sum(net_krw) FILTER (WHERE investor = {institution}), {if_absent}
+            )::double precision AS institution_net_krw
         FROM market.investor_flow
         WHERE symbol = asked.symbol AND session >= asked.first AND session >= {first}
-            AND investor = ANY ({foreign} || {institution})
         GROUP BY session
     ) AS flow
 """
@@ -106,7 +112,7 @@ def read_inputs(dsn: str, due: Sequence[Due], indices: IndexCloses) -> Inputs:
     """What the indicators of ``due`` are computed of: all with a ``first`` to read from, or none.
 
     Raises:
-        PanelError: the warehouse holds a bar of which nothing can be computed.
+        PanelError: the warehouse holds bars of which nothing can be computed; ``faults`` has the issues.
         WarehouseUnreachableError: the warehouse does not answer.
     """
     by_symbol = {each.symbol: each for each in due}
@@ -212,6 +218,7 @@ def _asked(query: str, symbols: Sequence[str], firsts: NDArray[np.datetime64]) -
         firsts=sql.SQL("{}::date[]").format(sql.Literal([str(day) for day in firsts])),
         first=sql.Literal(firsts.min().astype(object)),
         foreign=_texts(_FOREIGN),
+        if_absent=sql.SQL("CASE WHEN bool_or(source = ANY ({})) THEN 0 END").format(_texts(_COMPLETE_SOURCES)),
         institution=sql.SQL("{}::text").format(sql.Literal(Investor.INSTITUTION.value)),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -19,7 +19,14 @@ VALUES = (*PRICES, "volume", *OPTIONAL)
 
 
 class PanelError(ValueError):
-    """Bars that no indicator can be computed of; the message says which."""
+    """Bars that no indicator can be computed of; the message says which.
+
+    ``faults`` says it by symbol, where it is bars of some symbols.
+    """
+
+    def __init__(self, message: str, faults: Mapping[str, str] | None = None) -> None:
+        self.faults = faults or {}
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -55,14 +62,22 @@ class Panel:
 
     def __post_init__(self) -> None:
         self._check_lengths()
-        in_order = np.diff(self.sessions) > np.timedelta64(0, "D")
-        in_order[self.offsets[1:-1] - 1] = True
-        self._refuse(np.concatenate(((False,), ~in_order)), "is not after the session before")
-        self._refuse(~((self.close > 0) & np.isfinite(self.close)), "has no positive close")
-        # A comparison with a missing price is false.
-        self._refuse(np.isnan(self.high) != np.isnan(self.low), "has only one of high and low")
-        self._refuse((self.low <= 0) | (self.high < self.low) | np.isinf(self.high), "has no range of prices")
-        self._refuse(~((self.volume >= 0) & np.isfinite(self.volume)), "has no volume")
+        days = np.diff(self.sessions, prepend=self.sessions[:1]).astype(np.int64)
+        days[self.offsets[:-1]] = 1
+        wrong = {
+            "has two bars": days == 0,
+            "is not after the session before": days < 0,
+            "has no positive close": ~((self.close > 0) & np.isfinite(self.close)),
+            # A comparison with a missing price is false.
+            "has only one of high and low": np.isnan(self.high) != np.isnan(self.low),
+            "has no range of prices": (self.low <= 0) | (self.high < self.low) | np.isinf(self.high),
+            "has no volume": ~((self.volume >= 0) & np.isfinite(self.volume)),
+        }
+        faults: dict[str, str] = {}
+        for what, rows in wrong.items():
+            faults = self._faults(rows, what) | faults
+        if faults:
+            raise PanelError("\n".join(told for _, told in sorted(faults.items())), faults)
 
     @classmethod
     def from_arrow(cls, bars: pa.Table) -> Panel:
@@ -122,8 +137,12 @@ class Panel:
             if len(array) != expected:
                 raise PanelError(f"{item.name} has {len(array)} values, expected {expected}")
 
-    def _refuse(self, wrong: Flags, what: str) -> None:
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            symbol = self.symbols[np.searchsorted(self.offsets, row, side="right") - 1]
-            raise PanelError(f"{symbol} {what} on {self.sessions[row]}; {np.count_nonzero(wrong)} rows are so")
+    def _faults(self, wrong: Flags, what: str) -> dict[str, str]:
+        """What is to be said of each symbol with ``wrong`` rows."""
+        rows = np.flatnonzero(wrong)
+        of_symbol = np.searchsorted(self.offsets, rows, side="right") - 1
+        places, firsts, counts = np.unique(of_symbol, return_index=True, return_counts=True)
+        return {
+            symbol: f"{symbol} {what} on {day}; {count} rows are so"
+            for symbol, day, count in zip(self.symbols[places], self.sessions[rows[firsts]], counts, strict=True)
+        }

@@ -18,9 +18,11 @@ from psycopg import sql
 from include.indicators.column_table import describe_columns
 from include.indicators.compute import Indicators, compute
 from include.indicators.due import EVERYTHING, Due, queue_changes, read_due
+from include.indicators.formulas import formula_digest
 from include.indicators.index_level import IndexCloses
 from include.indicators.inputs import Inputs, read_index_closes, read_inputs
-from include.warehouse.connection import connect
+from include.indicators.panel import PanelError
+from include.warehouse.connection import WarehouseUnreachableError, address_of, connect
 
 # Rows taken at once. One that is written weighs more: it has all results, as numbers and as an Arrow table.
 _ROWS_AT_ONCE = 400_000
@@ -29,8 +31,14 @@ _WEIGHT_OF_RESULTS = 5
 _BLOCKS_AHEAD = 2
 # Rows encoded before the first of them is sent.
 _ROWS_PER_MESSAGE = 8_192
+# What PostgreSQL says when it ends a connection; nothing, when it is gone.
+_BROKEN_OFF = ("08", "57P")
 
 Progress = Callable[[int, int], None]
+
+
+class NoBarsError(PanelError):
+    """There are no bars to compute anything of."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,8 @@ class IndicatorReport:
 def refresh_indicators(dsn: str, *, everything: bool = False, on_progress: Progress | None = None) -> IndicatorReport:
     """Bring ``derived.indicator`` and ``derived.indicator_column`` up to date; every issue with ``everything``.
 
-    Computes what batches and factors since the last time can have changed, from the earliest session they touched on.
+    Computes what batches and factors since the last time can have changed, from the earliest session they touched on;
+    everything, where formulas have. Factors are taken as they are: ``refresh_adjustments`` brings them up to date.
     The result depends only on what is in the warehouse, not on the order it came in; running it again writes nothing.
     Some issues at a time are written in one transaction with the note that they are done, so a run that was cut short
     is taken up where it was. Only one runs at a time; another waits.
@@ -68,14 +77,19 @@ def refresh_indicators(dsn: str, *, everything: bool = False, on_progress: Progr
         on_progress: called with the number of issues done and of those there are to do, first with none done.
 
     Raises:
-        PanelError: the warehouse holds a bar of which nothing can be computed; the message says which.
-        WarehouseUnreachableError: the warehouse does not answer.
+        NoBarsError: the warehouse holds neither bars nor indicators.
+        PanelError: there are bars of which nothing can be computed; the message says which. The other issues are up to
+            date, these are as they were, and still due.
+        WarehouseUnreachableError: the warehouse does not answer, or broke off; some issues are up to date, the others
+            as they were.
         adbc_driver_manager.Error: the server refused to take the rows of some issues; these are as they were.
     """
     with connect(dsn, "etl", autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext('refresh indicators'))")
-        describe_columns(connection)
-        queue_changes(connection, everything=everything)
+        _require_bars(connection)
+        with connection.transaction():
+            describe_columns(connection)
+            queue_changes(connection, everything=everything)
         due = read_due(connection)
         if not due:
             return IndicatorReport((), (), 0, None)
@@ -84,13 +98,22 @@ def refresh_indicators(dsn: str, *, everything: bool = False, on_progress: Progr
             later = run.work_off([each for each in due if each.first])
             rest = [each for each in due if not each.first]
             run.work_off([*rest, *(replace(each, first=None, first_obv=np.nan) for each in later)])
+        run.refuse_faults()
         return run.report()
+
+
+def _require_bars(connection: psycopg.Connection) -> None:
+    [(there,)] = connection.execute(
+        "SELECT EXISTS (SELECT FROM mart.daily_bar) OR EXISTS (SELECT FROM derived.indicator_state)"
+    ).fetchall()
+    if not there:
+        raise NoBarsError("the warehouse holds no daily bars: load them first, as with `krxw backfill`")
 
 
 @contextmanager
 def _writing(dsn: str) -> Iterator[dbapi.Cursor]:
     """A cursor of a connection of its own, whose transaction is ended by its ``adbc_connection``'s ``commit``."""
-    with dbapi.connect(dsn) as connection, connection.cursor() as cursor:
+    with _told_if_broken_off(dsn), dbapi.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("SET ROLE etl")
         cursor.execute("SET client_encoding = 'UTF8'")  # Arrow's text is, whatever the database prefers
         # An action rewrites rows of years that the columnstore has compressed.
@@ -100,6 +123,20 @@ def _writing(dsn: str) -> Iterator[dbapi.Cursor]:
         )
         connection.commit()
         yield cursor
+
+
+@contextmanager
+def _told_if_broken_off(dsn: str) -> Iterator[None]:
+    try:
+        yield
+    except dbapi.OperationalError as error:
+        if error.sqlstate is not None and not error.sqlstate.startswith(_BROKEN_OFF):
+            raise
+        reason = str(error).strip().removesuffix(".")
+        raise WarehouseUnreachableError(
+            f"the warehouse at {address_of(dsn)} broke off while indicators were written: {reason}. "
+            "Look into the server's log, then run again: it goes on with the issues that are left"
+        ) from error
 
 
 class _Run:
@@ -126,11 +163,22 @@ class _Run:
         self._rows = 0
         self._since: date | None = None
         self._years: set[int] = set()
+        self._faults: dict[str, str] = {}
         self._first_bar, self._last_bar = _span_of_bars(connection)
         on_progress(0, issues)
 
     def report(self) -> IndicatorReport:
         return IndicatorReport(tuple(sorted(self._symbols)), tuple(sorted(self._removed)), self._rows, self._since)
+
+    def refuse_faults(self) -> None:
+        """Raise a PanelError if there were issues with bars of which nothing can be computed."""
+        if self._faults:
+            told = "\n".join(told for _, told in sorted(self._faults.items()))
+            raise PanelError(
+                f"{len(self._faults):,} of {self._issues:,} issues could not be computed, and are still due; the "
+                f"others are up to date:\n{told}",
+                self._faults,
+            )
 
     def work_off(self, due: Sequence[Due]) -> list[Due]:
         """Compute and write; those that lack sessions before their first one are left, and returned."""
@@ -151,11 +199,23 @@ class _Run:
         with ThreadPoolExecutor(_BLOCKS_AHEAD) as beside:
             coming: deque[Future[Inputs]] = deque()
             for block in self._blocks(due):
-                coming.append(beside.submit(read_inputs, self._dsn, block, self._indices))
+                coming.append(beside.submit(self._read, block))
                 if len(coming) > _BLOCKS_AHEAD:
                     yield coming.popleft().result()
             while coming:
                 yield coming.popleft().result()
+
+    def _read(self, block: Sequence[Due]) -> Inputs:
+        """The inputs of ``block`` but for issues with a bar of which nothing can be computed: these are left due."""
+        if not block:
+            return Inputs(None, (), (), ())
+        try:
+            return read_inputs(self._dsn, block, self._indices)
+        except PanelError as error:
+            if not error.faults:
+                raise
+            self._faults.update(error.faults)
+            return self._read([each for each in block if each.symbol not in error.faults])
 
     def _blocks(self, due: Sequence[Due]) -> Iterator[list[Due]]:
         """``due``, the ones that reach back furthest first, in parts that fit into memory."""
@@ -212,6 +272,7 @@ class _Run:
                 .format(
                     due=_as_rows(due),
                     symbols=sql.Literal([each.symbol for each in due]),
+                    formulas=sql.Literal(formula_digest()),
                     earliest=sql.Literal(min(each.since for each in due)),
                 )
                 .as_string()
@@ -225,8 +286,11 @@ _DELETE = """
         AND stored.symbol = ANY ({symbols}) AND stored.session >= {earliest}
 """
 _NOTE_WRITTEN = """
-    INSERT INTO derived.indicator_state AS state (symbol, factor_digest) SELECT symbol, factor_digest FROM {due}
-    ON CONFLICT (symbol) DO UPDATE SET factor_digest = excluded.factor_digest, written_at = excluded.written_at
+    INSERT INTO derived.indicator_state AS state (symbol, factor_digest, formula_digest)
+    SELECT symbol, factor_digest, {formulas} FROM {due}
+    ON CONFLICT (symbol) DO UPDATE SET
+        factor_digest = excluded.factor_digest, formula_digest = excluded.formula_digest,
+        written_at = excluded.written_at
 """
 _NOTE_REMOVED = "DELETE FROM derived.indicator_state AS state USING {due} WHERE state.symbol = due.symbol"
 _NOTE_UNSIGNALLED = """

@@ -27,6 +27,7 @@ from tests.adjustments.loading import (
     table,
 )
 
+pytestmark = pytest.mark.usefixtures("without_suites")
 VIEWS = {
     "mart.daily_bar": "mart.daily_bar_asof",
     "mart.adjusted_daily_bar": "mart.adjusted_daily_bar_asof",
@@ -74,7 +75,6 @@ def corrected(rows: pa.Table, chance: random.Random) -> pa.Table:
 
 @given(chance=st.randoms(use_true_random=False))
 @settings(max_examples=2, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-@pytest.mark.usefixtures("without_suites")
 def test_the_past_is_what_it_was(empty_warehouse_each_time: object, chance: random.Random) -> None:
     """Sessions, late corrections of earlier ones and operators' decisions, day by day; then every day asked again."""
     market = SimulatedMarket(seed=chance.randrange(1_000), symbols=16, first=date(2023, 12, 1), last=date(2024, 3, 8))

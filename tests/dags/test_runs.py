@@ -38,8 +38,8 @@ class Story:
     spoilt: dict[str, Any]
     healed: dict[str, Any]
     closed_day: dict[str, Any]
-    corporate_actions: dict[str, Any]
     indicators: dict[str, Any]
+    corporate_actions: dict[str, Any]
     screens: dict[str, Any]
     cold_storage: dict[str, Any]
     queued: list[list[str]]
@@ -95,8 +95,8 @@ def story(
             ("daily_bars", {"session": str(NEXT)}),
             ("daily_bars", {"session": str(NEXT)}),
             ("daily_bars", {"session": str(SATURDAY)}),
-            ("corporate_actions", {}),
             ("indicators", {}),
+            ("corporate_actions", {}),
             ("screens", {}),
             ("cold_storage", {}),
         ],
@@ -166,6 +166,14 @@ def test_indicators_of_every_bar_are_computed_and_announced(story: Story, wareho
     unmatched = "SELECT count(*) FROM market.daily_bar FULL JOIN derived.indicator AS stored USING (symbol, session) "
     assert fetch(warehouse_dsn, unmatched + "WHERE daily_bar.close IS NULL OR stored.flat IS NULL") == [(0,)]
     assert fetch(warehouse_dsn, "SELECT count(*) > 0 FROM derived.indicator WHERE rsi_14 > 0") == [(True,)]
+
+
+def test_indicators_that_run_before_corporate_actions_rest_on_their_factors(story: Story, warehouse_dsn: str) -> None:
+    resting = (
+        "SELECT count(*) FILTER (WHERE state.factor_digest <> coalesce(factors.digest, '')), count(digest) > 0 "
+        "FROM derived.indicator_state AS state LEFT JOIN mart.factor_digest AS factors USING (symbol)"
+    )
+    assert fetch(warehouse_dsn, resting) == [(0, True)], story.log
 
 
 def test_screens_are_run_on_the_session_and_those_that_lack_values_wait(story: Story, warehouse_dsn: str) -> None:

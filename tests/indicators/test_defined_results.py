@@ -153,7 +153,8 @@ def test_the_table_has_no_number_where_there_is_no_value() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"sessions": FIRST_DAY + np.array([0, 1, 1])}, "005930 is not after the session before on 2010-01-05"),
+        ({"sessions": FIRST_DAY + np.array([0, 1, 1])}, "005930 has two bars on 2010-01-05; 1 rows are so"),
+        ({"sessions": FIRST_DAY + np.array([0, 2, 1])}, "005930 is not after the session before on 2010-01-05"),
         ({"close": np.array([1.0, 0.0, 1.0])}, "005930 has no positive close on 2010-01-05; 1 rows are so"),
         ({"close": np.array([1.0, np.nan, np.nan])}, "no positive close on 2010-01-05; 2 rows"),
         ({"high": np.array([1.0, np.nan, 1.0])}, "only one of high and low"),

@@ -53,7 +53,7 @@ def test_bars_that_are_not_sorted_or_not_there_are_refused(tmp_path: Path) -> No
     with pytest.raises(PanelError, match="no bars"):
         read_panel([write(tmp_path, "none", bars("A", date(2024, 1, 1), []))], [])
     twice = bars("A", date(2024, 1, 1), [5])
-    with pytest.raises(PanelError, match="A is not after the session before on 2024-01-01"):
+    with pytest.raises(PanelError, match="A has two bars on 2024-01-01"):
         read_panel([write(tmp_path, "one", twice), write(tmp_path, "two", twice)], [])
 
 

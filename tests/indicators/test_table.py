@@ -6,7 +6,9 @@ import random
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from functools import partial
 
 import psycopg
 import pyarrow as pa
@@ -14,13 +16,19 @@ import pyarrow.compute as pc
 import pytest
 
 from include.adjustments.refresh import refresh_adjustments
+from include.datasets.registry import dataset_named
+from include.indicators import column_table, formulas
+from include.indicators import compute as compute_module
 from include.indicators import table as table_module
 from include.indicators.catalogue import CATALOGUE, COLUMNS
 from include.indicators.compute import Reason
-from include.indicators.table import IndicatorReport, refresh_indicators
+from include.indicators.due import Due
+from include.indicators.panel import PanelError
+from include.indicators.table import IndicatorReport, NoBarsError, refresh_indicators
 from include.market.calendar import KST
 from include.platform.postgres import PostgresServer
-from tests.adjustments.loading import fetch, load_bars
+from include.warehouse.connection import WarehouseUnreachableError
+from tests.adjustments.loading import fetch, load_bars, load_rows
 from tests.indicators import published
 from tests.indicators.published import SESSIONS, assert_same, bars, load_all, of_sessions, stored, versions
 
@@ -157,6 +165,51 @@ def test_a_split_rewrites_the_history_of_its_issue_and_of_no_other(filled: str) 
     assert rewritten == {(symbol, day) for symbol, day in before if symbol == published.SPLIT}
 
 
+def test_factors_that_change_while_a_run_begins_rewrite_the_whole_issue(
+    filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bars of a split are due from its day on, and its factors come before they are read."""
+    read_due = table_module.read_due
+
+    def adjusted_first(connection: psycopg.Connection) -> list[Due]:
+        refresh_adjustments(filled)
+        return read_due(connection)
+
+    load_all(filled, of_sessions(bars(), [day for day in LATER if day <= published.SPLIT_ON]))
+    with monkeypatch.context() as patch:
+        patch.setattr(table_module, "read_due", adjusted_first)
+        refresh_indicators(filled)
+    refresh(filled)
+    found = stored(filled)
+    refresh_indicators(filled, everything=True)
+    assert_same(found, stored(filled))
+
+
+def test_a_formula_that_changed_rewrites_every_issue(filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mean of 5 sessions is made one of 4; its description and its values change together."""
+    changed_catalogue = tuple(
+        replace(each, parameters={"sessions": 4}) if each.columns[0].name == "sma_5" else each for each in CATALOGUE
+    )
+    monkeypatch.setattr(formulas, "CATALOGUE", changed_catalogue)
+    monkeypatch.setattr(column_table, "CATALOGUE", changed_catalogue)
+    [place] = [place for place, each in enumerate(changed_catalogue) if each not in CATALOGUE]
+    changed_formulas = [*compute_module._FORMULAS]
+    changed_formulas[place] = partial(changed_catalogue[place].kernel, sessions=4)
+    monkeypatch.setattr(compute_module, "_FORMULAS", changed_formulas)
+    report = refresh_indicators(filled)
+    assert (report.rows, report.since) == (of_sessions(bars(), SESSIONS[:-24]).num_rows, SESSIONS[0])
+    assert fetch(filled, "SELECT parameters FROM mart.indicator_column WHERE name = 'sma_5'") == [({"sessions": 4},)]
+    [[wrong, compared]] = fetch(
+        filled,
+        "SELECT count(*) FILTER (WHERE abs(sma_5 - mean) > 1e-9 * mean), count(sma_5) FROM ("
+        "SELECT stored.sma_5, avg(bar.close) OVER (PARTITION BY symbol ORDER BY session ROWS 3 PRECEDING) AS mean "
+        "FROM derived.indicator AS stored JOIN mart.adjusted_daily_bar AS bar USING (symbol, session) WHERE traded"
+        ") AS compared",
+    )
+    assert (wrong, compared > 1_000) == (0, True)
+    assert refresh_indicators(filled) == IndicatorReport((), (), 0, None)
+
+
 @pytest.mark.parametrize("back", [3, 100, 500])
 def test_a_correction_rewrites_its_issue_from_its_session_on(filled: str, back: int) -> None:
     session = SESSIONS[-24 - back]
@@ -207,8 +260,8 @@ def test_rows_that_vanish_take_their_indicators_along(filled: str) -> None:
     assert (report.symbols, report.symbols_removed) == (("000080",), ("000070",))
     after = versions(filled)
     assert not [key for key in after if key[0] == "000070" or key == ("000080", session)]
-    assert {day for _, day in changed(before, after) if _ == "000080"} == {
-        day for symbol, day in before if symbol == "000080" and day >= session
+    assert {(symbol, day) for symbol, day in changed(before, after) if symbol == "000080"} == {
+        (symbol, day) for symbol, day in before if symbol == "000080" and day >= session
     }
     assert fetch(filled, "SELECT count(*) FROM derived.indicator_state WHERE symbol = '000070'") == [(0,)]
     assert refresh_indicators(filled) == IndicatorReport((), (), 0, None)
@@ -268,6 +321,64 @@ def test_a_kill_between_two_statements_leaves_the_issue_as_it_was(filled: str, m
         refresh_indicators(filled)
     assert versions(filled) == before
     assert refresh_indicators(filled).symbols == ("000080",)
+
+
+def test_a_connection_that_breaks_off_is_told_in_plain_words(filled: str) -> None:
+    def break_off(done: int, issues: int) -> None:
+        with psycopg.connect(filled, application_name="krxw") as connection:
+            [broken] = connection.execute(
+                "SELECT count(pg_terminate_backend(pid, 20000)) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <> 'krxw'"
+            ).fetchone() or [0]
+        assert broken
+
+    load_bars(filled, corrected("000080", SESSIONS[-60]), LONG_AFTER)
+    with pytest.raises(WarehouseUnreachableError, match="broke off while indicators were written"):
+        refresh_indicators(filled, on_progress=break_off)
+    assert refresh_indicators(filled).symbols == ("000080",)
+
+
+# --- bars nothing can be computed of
+
+
+def test_a_bar_that_is_none_holds_up_its_own_issue_only(filled: str) -> None:
+    low_of = "UPDATE market.daily_bar SET low = %s WHERE symbol = '000080' AND session = %s RETURNING high"
+    load_all(filled, of_sessions(bars(), LATER[:1]))
+    with psycopg.connect(filled) as connection:
+        names = "session, open, high, low, close, volume, value_krw, market_cap_krw, listed_shares, change, base_price"
+        connection.execute("SELECT ops.ensure_year_partitions('market.etp_daily_bar', %s, %s)", [LATER[0], LATER[0]])
+        connection.execute(
+            f"INSERT INTO market.etp_daily_bar (symbol, kind, market, {names}, halted, source, batch_id, known_at) "
+            f"SELECT symbol, 'ETF', 'KOSPI', {names}, halted, source, batch_id, known_at "
+            "FROM market.daily_bar WHERE symbol = '000070' AND session = %s",
+            [LATER[0]],
+        )
+        lows = "SELECT session, low FROM market.daily_bar WHERE symbol = '000080' AND session < %s AND low > 0 "
+        [[session, low]] = connection.execute(lows + "ORDER BY session DESC LIMIT 1", [LATER[0]]).fetchall()
+        connection.execute(low_of, [10**9, session])
+    refresh_adjustments(filled)
+    with pytest.raises(PanelError) as refused:
+        refresh_indicators(filled)
+    assert str(refused.value).splitlines() == [
+        f"2 of {len(issues_on(LATER[0]))} issues could not be computed, and are still due; the others are up to date:",
+        f"000070 has two bars on {LATER[0]}; 1 rows are so",
+        f"000080 has no range of prices on {session}; 1 rows are so",
+    ]
+    there = fetch(filled, "SELECT symbol FROM derived.indicator WHERE session = %s", LATER[0])
+    assert {symbol for (symbol,) in there} == issues_on(LATER[0]) - {"000070", "000080"}
+    with psycopg.connect(filled) as connection:
+        connection.execute("DELETE FROM market.etp_daily_bar")
+        connection.execute(low_of, [low, session])
+    assert refresh_indicators(filled).symbols == ("000070", "000080")
+    found = stored(filled)
+    refresh_indicators(filled, everything=True)
+    assert_same(found, stored(filled))
+
+
+def test_without_bars_there_is_nothing_to_compute_of(warehouse: str) -> None:
+    for everything in (False, True):
+        with pytest.raises(NoBarsError, match="the warehouse holds no daily bars: load them first"):
+            refresh_indicators(warehouse, everything=everything)
 
 
 # --- what readers see
@@ -354,6 +465,41 @@ def test_flows_are_those_of_the_view(filled: str) -> None:
     assert compared > 400
 
 
+def test_a_class_that_did_not_trade_bought_nothing_where_the_source_has_every_class(filled: str) -> None:
+    """The portal has no row of a class that did not trade; of a source that has some classes only it says nothing."""
+    days = [day for day in SESSIONS if day < published.FLOWS_SINCE][-40:]
+    complete, partial_only = "000080", "000090"
+    of_both = of_sessions(bars(), days).filter(
+        pc.is_in(of_sessions(bars(), days)["symbol"], pa.array([complete, partial_only]))
+    )
+    whole = [row | {"net_krw": row["net_shares"] * 1_000} for row in published.flow_rows(of_both).to_pylist()]
+    absent = {("foreign", days[-3]), ("other_foreign", days[-3]), ("foreign", days[-5]), ("institution", days[-7])}
+    flows = [row for row in whole if (row["investor"], row["session"]) not in absent]
+    others = [row | {"investor": "individual"} for row in whole if row["investor"] == "foreign"]
+    for symbol, source in ((complete, "krx_portal"), (partial_only, "naver")):
+        rows = [row for row in flows + others if row["symbol"] == symbol]
+        table = pa.Table.from_pylist(rows, schema=published.flow_rows(of_both).schema)
+        load_rows(filled, dataset_named("investor_flow"), source, table)
+    refresh(filled)
+    found = fetch(
+        filled,
+        "SELECT symbol, session, foreign_net_krw_20, institution_net_krw_20 FROM derived.indicator "
+        "WHERE symbol = ANY (%s) AND session BETWEEN %s AND %s AND traded ORDER BY 1, 2",
+        [complete, partial_only],
+        days[0],
+        days[-1],
+    )
+    of_complete = [row for row in found if row[0] == complete]
+    traded = [day for _, day, _, _ in of_complete]
+    for _, day, foreign, institution in of_complete[19:]:
+        window = traded[traded.index(day) - 19 :][:20]
+        of_window = [row for row in flows if row["symbol"] == complete and row["session"] in window]
+        assert foreign == sum(row["net_krw"] for row in of_window if row["investor"] != "institution")
+        assert institution == sum(row["net_krw"] for row in of_window if row["investor"] == "institution")
+    assert len(of_complete) > 25
+    assert [row[2:] for row in found if row[0] == partial_only][-1] == (None, None)
+
+
 def test_a_move_between_markets_is_no_jump_of_the_index(filled: str) -> None:
     """Relative strength over the move is the growth of both indices, each while the issue was on its market."""
     rows = fetch(
@@ -425,9 +571,3 @@ def test_a_fund_is_measured_against_kospi(filled: str) -> None:
         "  WINDOW days AS (ORDER BY bar.session) ORDER BY bar.session DESC LIMIT 60) AS returns",
     )
     assert beta == pytest.approx(slope, rel=1e-9)
-
-
-def test_a_market_without_rows_is_up_to_date(warehouse: str) -> None:
-    assert refresh_indicators(warehouse) == IndicatorReport((), (), 0, None)
-    assert refresh_indicators(warehouse, everything=True) == IndicatorReport((), (), 0, None)
-    assert fetch(warehouse, "SELECT count(*) FROM derived.indicator_column") == [(len(COLUMNS),)]

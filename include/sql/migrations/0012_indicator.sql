@@ -131,11 +131,13 @@ COMMENT ON COLUMN derived.indicator_column.source IS 'Where the formula comes fr
 CREATE TABLE derived.indicator_state (
     symbol         text PRIMARY KEY,
     factor_digest  text NOT NULL,
+    formula_digest text NOT NULL,
     written_at     timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE derived.indicator_state IS 'Issues with rows in derived.indicator, and what those rest on';
 COMMENT ON COLUMN derived.indicator_state.symbol IS 'Exchange short code';
 COMMENT ON COLUMN derived.indicator_state.factor_digest IS 'Digest of the adjustment factors the rows were computed with; where it is no longer that of market.adjustment_factor, all of them are computed again';
+COMMENT ON COLUMN derived.indicator_state.formula_digest IS 'Digest of the formulas the rows were computed with; where they are other ones now, all of them are computed again';
 COMMENT ON COLUMN derived.indicator_state.written_at IS 'When rows of the issue were written last';
 
 CREATE TABLE ops.indicated_batch (batch_id bigint PRIMARY KEY);
