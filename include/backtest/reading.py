@@ -69,8 +69,8 @@ class Block:
     @property
     def adjusted_open(self) -> Floats:
         """By row (won); NaN where the issue did not trade."""
-        opened = self.rows["open"].to_numpy().astype(np.float64)
-        return np.where(opened > 0, opened * self.rows["price_factor"].to_numpy(), np.nan)
+        opened = _adjusted(self.rows, "open")
+        return np.where(opened > 0, opened, np.nan)
 
 
 def read_issues(dsn: str) -> Issues:
@@ -104,9 +104,10 @@ def read_blocks(dsn: str, issues: Issues) -> Iterator[Block]:
         if panel is None or (panel := _up_to(panel, issues.last)) is None:
             continue
         rows = _read_bars(dsn, asked, issues.last)
-        if not np.array_equal(_days(rows), panel.sessions):
+        same_rows = np.array_equal(_days(rows), panel.sessions)
+        if not same_rows or not np.allclose(_adjusted(rows, "close"), panel.close, rtol=1e-9):
             raise MarketChangedError(
-                f"bars of {asked[0]} to {asked[-1]} came in while they were read; run the backtest again"
+                f"bars or factors of {asked[0]} to {asked[-1]} changed while they were read; run the backtest again"
             )
         yield Block(rows, panel)
 
@@ -148,10 +149,11 @@ def assemble(dsn: str, rows: Sequence[pa.Table]) -> MarketBars:
     offsets = np.concatenate(((0,), runs.run_ends.to_numpy().astype(np.int64)))
     days = _days(bars)
     sessions = _sessions(dsn, days.min().item(), days.max().item())
-    day = np.searchsorted(sessions, days).astype(np.int32)
-    if not np.array_equal(sessions[day], days):
-        row = int(np.flatnonzero(sessions[day] != days)[0])
+    if not (known := np.isin(days, sessions)).all():
+        row = int(np.flatnonzero(~known)[0])
         raise NotASessionError(f"{bars['symbol'][row]} has a bar on {days[row]}, which is no session of the calendar")
+    day = np.searchsorted(sessions, days).astype(np.int32)
+    taxed = bars["taxed"].to_numpy()
     market = _places(bars["market"], [market.value for market in MARKETS]).astype(np.int8)
     index_open, index_close = _indices(dsn, sessions)
     index_of = np.array([INDICES.index(INDEX_OF_MARKET.get(market.value, KOSPI)) for market in MARKETS], np.int8)
@@ -164,25 +166,40 @@ def assemble(dsn: str, rows: Sequence[pa.Table]) -> MarketBars:
         **{name: bars[name].to_numpy() for name in _PRICES},
         price_factor=bars["price_factor"].to_numpy(),
         market=market,
-        taxed=bars["taxed"].to_numpy(),
+        taxed=taxed,
         index=index_of[market],
         index_open=index_open,
         index_close=index_close,
-        gone=_gone(dsn, symbols, day[offsets[1:] - 1], sessions),
+        gone=_gone(dsn, symbols, day[offsets[1:] - 1], taxed[offsets[1:] - 1], sessions),
     )
 
 
 def _gone(
-    dsn: str, symbols: NDArray[np.object_], last_days: NDArray[np.int32], sessions: NDArray[np.datetime64]
+    dsn: str,
+    symbols: NDArray[np.object_],
+    last_days: NDArray[np.int32],
+    are_shares: Flags,
+    sessions: NDArray[np.datetime64],
 ) -> Flags:
-    """Which issues left the market: those on the list of delistings, and those without a bar for a week."""
+    """Which issues left the market: those listed as delisted after their last bar, and those without one for a week.
+
+    Shares are measured by the last session that has any, and so are ETFs and ETNs: a dataset that is late says nothing
+    of its issues.
+    """
     with connect(dsn, "analyst") as connection:
-        listed = connection.execute(
-            "SELECT DISTINCT symbol FROM market.delisting WHERE session <= %s", [sessions[-1].item()]
-        ).fetchall()
-    delisted = np.isin(symbols.astype(str), np.array([symbol for (symbol,) in listed], str))
-    absent = len(sessions) - 1 - last_days
-    return (absent >= _SESSIONS_ABSENT) | (delisted & (absent > 0))
+        listed: dict[str, date] = dict(
+            connection.execute(
+                "SELECT symbol, max(session) FROM market.delisting WHERE session <= %s GROUP BY symbol",
+                [sessions[-1].item()],
+            ).fetchall()
+        )
+    gone = np.zeros(len(symbols), np.bool_)
+    for of_kind in (are_shares, ~are_shares):
+        gone[of_kind] = last_days[of_kind].max(initial=0) - last_days[of_kind] >= _SESSIONS_ABSENT
+    for place in np.flatnonzero(~gone).tolist():
+        delisted_on = listed.get(symbols[place])
+        gone[place] = delisted_on is not None and delisted_on > sessions[last_days[place]].item()
+    return gone
 
 
 def _sessions(dsn: str, first: date, last: date) -> NDArray[np.datetime64]:
@@ -210,6 +227,11 @@ def _indices(dsn: str, sessions: NDArray[np.datetime64]) -> tuple[Floats, Floats
     missing = np.isnan(opens[:, 1:])
     opens[:, 1:][missing] = closes[:, :-1][missing]
     return opens, closes
+
+
+def _adjusted(rows: pa.Table, price: str) -> Floats:
+    adjusted: Floats = rows[price].to_numpy().astype(np.float64) * rows["price_factor"].to_numpy()
+    return adjusted
 
 
 def _days(rows: pa.Table) -> NDArray[np.datetime64]:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from include.backtest.portfolio import Tape, signals_by_day, simulate
 from include.backtest.reading import assemble, read_blocks, read_issues
 from include.backtest.report import write_pages
 from include.backtest.results import PortfolioResult, SliceResult, slice_results
-from include.backtest.table import replacing_results
+from include.backtest.table import replace_results
 from include.indicators.compute import compute
 from include.indicators.index_level import INDICES, KOSPI
 from include.market.symbols import Market
@@ -102,12 +103,25 @@ def run_backtests(
     with TemporaryDirectory(dir=pages.parent, prefix=".backtests-") as scratch:
         new = Path(scratch) / "pages"
         write_pages(new, span, strategies, slices, portfolios, now)
-        with replacing_results(dsn, span, slices, portfolios, now):
-            if pages.exists():
-                pages.rename(Path(scratch) / "earlier")
-            new.rename(pages)
+        with _replaced(pages, new, Path(scratch) / "earlier"):
+            replace_results(dsn, span, slices, portfolios, now)
     signals = sum(len(each.rows) for each in found)
     return BacktestReport(len(found), len(bars.symbols), len(bars), signals, *span, pages / "index.html")
+
+
+@contextmanager
+def _replaced(folder: Path, new: Path, earlier: Path) -> Iterator[None]:
+    """Put ``new`` in the place of ``folder``, and ``folder`` back if what is done in the context fails."""
+    if folder.exists():
+        folder.rename(earlier)
+    new.rename(folder)
+    try:
+        yield
+    except BaseException:
+        folder.rename(new)
+        if earlier.exists():
+            earlier.rename(folder)
+        raise
 
 
 def find_signals(dsn: str, strategies: Sequence[Strategy], tell: Progress) -> tuple[MarketBars, list[Found]]:
@@ -202,8 +216,11 @@ class _Market:
             slices += slice_results(self.bars, strategy.name, strategy.version, horizon, results)
         return slices, self._portfolio(self.found[place]) if strategy.side == "buy" else None
 
-    def _portfolio(self, found: Found) -> PortfolioResult:
+    def _portfolio(self, found: Found) -> PortfolioResult | None:
+        """None where the tax is not known of any session."""
         strategy = found.strategy
+        if (first_day := self._first_taxed_day()) == len(self.bars.sessions):
+            return None
         signals = self._by_day(found)
         for other in self.found:
             if other.strategy.name == _LISTENS_TO.get(strategy.name):
@@ -213,7 +230,7 @@ class _Market:
         if strategy.stop_loss_pct is not None:
             rules = replace(rules, stop_loss_pct=strategy.stop_loss_pct)
         kospi = self.bars.index_close[INDICES.index(KOSPI)]
-        return simulate(self.tape, strategy, signals, rules, kospi, self._first_taxed_day())
+        return simulate(self.tape, strategy, signals, rules, kospi, first_day)
 
     def _first_taxed_day(self) -> int:
         """The first day from which on the tax on every sale is known."""

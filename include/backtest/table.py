@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import date, datetime
 from typing import Any
@@ -37,15 +36,14 @@ _PORTFOLIO_FIGURES = (
 )
 
 
-@contextmanager
-def replacing_results(
+def replace_results(
     dsn: str,
     span: tuple[date, date],
     slices: Iterable[SliceResult],
     portfolios: Sequence[PortfolioResult],
     computed_at: datetime,
-) -> Iterator[None]:
-    """Replace what an earlier run found, in one transaction that is committed when the context is left.
+) -> None:
+    """Replace what an earlier run found, in one transaction.
 
     Raises:
         WarehouseUnreachableError: the warehouse does not answer.
@@ -70,7 +68,6 @@ def replacing_results(
                 for session, equity, index in zip(found.sessions, found.equity_krw, found.index_close, strict=True)
             ),
         )
-        yield
 
 
 def _slice_row(found: SliceResult, span: tuple[date, date], computed_at: datetime) -> tuple[Any, ...]:

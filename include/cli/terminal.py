@@ -16,6 +16,7 @@ from include.cold.errors import ColdStorageError
 from include.crawlers.source import UnknownSourceError
 from include.datasets.registry import UnknownDatasetError
 from include.indicators.panel import PanelError
+from include.market.calendar import NotASessionError
 from include.outcomes import CollectionOutcome, SourceNotConfiguredError
 from include.paper_book.books import PaperBookError
 from include.pipeline.landing import LandingError
@@ -23,7 +24,7 @@ from include.platform.errors import PlatformError
 from include.screens.errors import ScreenError
 from include.settings import NoWarehouseError
 from include.signals.catalogue import UnknownStrategyError
-from include.signals.history import LookAheadError
+from include.signals.history import HistoryError, LookAheadError
 from include.signals.strategy import StrategyError
 from include.signals.table import NoIndicatorsError
 from include.warehouse.connection import WarehouseUnreachableError
@@ -36,6 +37,7 @@ errors = Console(stderr=True)
 _EXPLAINED = (
     CollectionOutcome,
     ColdStorageError,
+    HistoryError,
     InvalidDecisionError,
     LandingError,
     LookAheadError,
@@ -43,6 +45,7 @@ _EXPLAINED = (
     MigrationChangedError,
     NoIndicatorsError,
     NoWarehouseError,
+    NotASessionError,
     NothingToTestError,
     PaperBookError,
     PanelError,

@@ -162,6 +162,8 @@ class _Run:
         self._removed: list[str] = []
         self._rows = 0
         self._since: date | None = None
+        # What is read from now on may hold more than this; nothing it lacks came before.
+        [(self._read_at,)] = connection.execute("SELECT clock_timestamp()").fetchall()
         self._years: set[int] = set()
         self._faults: dict[str, str] = {}
         self._first_bar, self._last_bar = _span_of_bars(connection)
@@ -273,6 +275,7 @@ class _Run:
                     due=_as_rows(due),
                     symbols=sql.Literal([each.symbol for each in due]),
                     formulas=sql.Literal(formula_digest()),
+                    read_at=sql.Literal(self._read_at),
                     earliest=sql.Literal(min(each.since for each in due)),
                 )
                 .as_string()
@@ -286,8 +289,8 @@ _DELETE = """
         AND stored.symbol = ANY ({symbols}) AND stored.session >= {earliest}
 """
 _NOTE_WRITTEN = """
-    INSERT INTO derived.indicator_state AS state (symbol, factor_digest, formula_digest)
-    SELECT symbol, factor_digest, {formulas} FROM {due}
+    INSERT INTO derived.indicator_state AS state (symbol, factor_digest, formula_digest, written_at)
+    SELECT symbol, factor_digest, {formulas}, {read_at} FROM {due}
     ON CONFLICT (symbol) DO UPDATE SET
         factor_digest = excluded.factor_digest, formula_digest = excluded.formula_digest,
         written_at = excluded.written_at

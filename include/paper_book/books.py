@@ -117,7 +117,7 @@ def add_book(dsn: str, new: NewBook) -> None:
 
 def _require_in_calendar(connection: psycopg.Connection, first_session: date) -> None:
     [[last]] = connection.execute("SELECT max(session) FROM market.session").fetchall()
-    if first_session > last:
+    if last is None or first_session > last:
         raise InvalidBookError(f"no book can start on {first_session}: the calendar ends on {last}")
 
 

@@ -292,7 +292,10 @@ class _Day:
 
     def _orders(self, signals: list[Signal], equity: int, *, loss_limit_hit: bool) -> tuple[Order, ...]:
         sales = self._sales(signals)
-        room = self.rules.max_holdings - len(self.positions) + len(sales)
+        # What could not be sold this morning may not be sold tomorrow either.
+        unsold = {order.symbol for order in self.orders if order.side == "sell"}
+        leaving = sum(sale.symbol not in unsold for sale in sales)
+        room = self.rules.max_holdings - len(self.positions) + leaving
         purchases: dict[str, Order] = {}
         passed_over = {signal.symbol for signal in signals if signal.side == "sell"}
         for signal in signals:

@@ -75,11 +75,13 @@ def test_a_sale_makes_room_for_a_purchase_of_the_same_morning() -> None:
     assert [(order.symbol, order.side) for order in evening.orders] == [(A, "sell"), (B, "buy")]
     assert [position.symbol for position in step(evening, rules, DAYS[3], bars, ()).state.positions] == [B]
     halted = Bar(0, 0, 0, 10_000, 10_000, 0, Market.KOSPI, halted=True)
-    stuck = step(evening, rules, DAYS[3], {A: halted, B: bar(5_000)}, ())
+    stuck = step(evening, rules, DAYS[3], {A: halted, B: bar(5_000)}, buys(B))
     assert [(outcome.status, outcome.reason) for outcome in stuck.outcomes] == [
         (Status.EXPIRED, Refusal.HALTED),
         (Status.EXPIRED, Obstacle.NO_ROOM),
     ]
+    # Nothing says that it can be sold tomorrow: it makes no room.
+    assert [(order.symbol, order.side) for order in stuck.state.orders] == [(A, "sell")]
 
 
 def test_an_issue_with_a_buy_and_a_sell_signal_is_not_bought() -> None:

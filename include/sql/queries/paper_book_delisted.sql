@@ -11,9 +11,12 @@ WITH held AS (
         FROM (
             SELECT past.session
             FROM market.session AS past
-            WHERE past.session <= %(session)s AND EXISTS (
-                SELECT FROM mart.daily_bar AS bar WHERE bar.session = past.session AND bar.kind = kinds.product
-            )
+            -- Session after session, and no further than the last ones.
+            CROSS JOIN LATERAL (
+                SELECT FROM mart.daily_bar AS bar
+                WHERE bar.session = past.session AND bar.kind = kinds.product LIMIT 1
+            ) AS there
+            WHERE past.session <= %(session)s
             ORDER BY past.session DESC LIMIT %(absent)s
         ) AS last_ones
         HAVING count(*) = %(absent)s
