@@ -180,7 +180,8 @@ def _table(*headings: str, right: range | tuple[int, ...]) -> Table:
     for place, heading in enumerate(headings):
         last = place == len(headings) - 1
         justify = "right" if place in right else "left"
-        table.add_column(heading, justify=justify, no_wrap=True, max_width=40 if last else None)  # type: ignore[arg-type]
+        # What is last, a title or name, gives way where the terminal is narrow.
+        table.add_column(heading, justify=justify, no_wrap=not last, max_width=40 if last else None)  # type: ignore[arg-type]
     return table
 
 

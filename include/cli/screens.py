@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import psycopg
 import typer
@@ -145,7 +145,8 @@ def _describe(shown: Screen) -> None:
 
 def _print_found(shown: Screen, found: Found) -> None:
     numbers = [column for column in shown.columns if column != "name"]
-    table = _table("rank", "symbol", "name", *numbers, right=("rank", *(n for n in numbers if not COLUMNS[n].is_text)))
+    right = ("rank", *(name for name in numbers if not COLUMNS[name].is_text))
+    table = _table("rank", "symbol", "name", *numbers, right=right, wrapped=(*numbers,))
     for hit in found.kept:
         values = [_value(hit.values[column]) for column in numbers]
         _add_row(table, str(hit.rank), hit.symbol, hit.name or "", *values)
@@ -158,10 +159,11 @@ def _value(value: object) -> str:
     return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _table(*headings: str, right: tuple[str, ...] = ()) -> Table:
+def _table(*headings: str, right: tuple[str, ...] = (), wrapped: tuple[str, ...] = ("meaning",)) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in right else "left", no_wrap=heading != "meaning")
+        justify: Literal["left", "right"] = "right" if heading in right else "left"
+        table.add_column(heading, justify=justify, no_wrap=heading not in wrapped, overflow="fold")
     return table
 
 
