@@ -16,8 +16,8 @@ that cannot be taken on does not stop the others. By hand: *Trigger*, nothing to
 ## Alarms and what to do
 
 - A red `advance`: sessions entered before it stand, the rest is not done yet. Read the log, clear the task.
-- *is behind*: a book waits with a session although two later ones have bars, or more. The message says for what: load
-  it, or mend the DAG that makes it. Left as it is, the session is passed over once five later ones have bars, or traded
+- *is behind*: a book waits for bars or flows of a session although two later ones have bars, or more. The message says
+  for what: load it. Left as it is, the session is passed over once five later ones have bars, or traded
   with what there is, and every run stays red until the book has caught up. *waits for* in a green run is no alarm.
 - *BooksNotAdvancedError*: the books it names stand still, the others went on. *is ..., got*: a rule is out of its
   range; *no strategy is called*: a strategy of the book was renamed or retired; *the calendar ends*: its first session

@@ -71,7 +71,7 @@ class PaperReport:
         return "\n".join(book.summary() for book in self.books) or "there are no paper books"
 
     def require_in_time(self) -> None:
-        """Check that no book waits for more than the morning's publications.
+        """Check that no book waits for more of what sources publish than the morning's.
 
         Raises:
             BooksBehindError: more than one session has bars after the one a book waits with.
@@ -188,7 +188,9 @@ def _next_to_enter(connection: psycopg.Connection, book: Book, through: date | N
         if found.missing is None:
             return _Coming(session)
         if found.later_sessions < _SESSIONS_WAITED_FOR:
-            return _Coming(None, f"session {session} waits for {found.missing}", found.later_sessions)
+            # What follows from the published is at work, or red itself.
+            lag = 0 if found.is_published else found.later_sessions
+            return _Coming(None, f"session {session} waits for {found.missing}", lag)
         if found.has_stocks:
             return _Coming(session)
         session = table.next_session(connection, session)

@@ -37,6 +37,11 @@ class Readiness:
     later_sessions: int
 
     @property
+    def is_published(self) -> bool:
+        """Whether all that sources publish is there; the rest follows from it, by DAGs that start this one."""
+        return self.has_stocks and self.has_funds and self.has_flows
+
+    @property
     def missing(self) -> str | None:
         """What is not there yet, in words."""
         there = {

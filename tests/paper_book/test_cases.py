@@ -271,6 +271,16 @@ def test_a_book_that_is_behind_is_told(followed: str) -> None:
         advance_books(followed).require_in_time()
 
 
+def test_what_follows_from_the_published_is_waited_for_without_an_alarm(followed: str) -> None:
+    for session in DAYS[1:5]:
+        put_bars(followed, session, dict.fromkeys((A, B, C, D), bar(10_000)))
+    with psycopg.connect(followed) as connection:
+        connection.execute("INSERT INTO ops.unsignalled_symbol (symbol, since) VALUES (%s, %s)", [A, DAYS[1]])
+    report = advance_books(followed)
+    report.require_in_time()
+    assert report.books[0].waits_for == f"session {DAYS[1]} waits for its signals"
+
+
 def test_a_book_begins_with_the_bars_and_not_before(followed: str) -> None:
     add_book(followed, NewBook("early", "from before there was anything", 5_000_000, first_session=date(1990, 1, 3)))
     early, _ = advance_books(followed).books
