@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,7 +17,7 @@ from psycopg import sql
 from include.backtest.errors import MarketChangedError, NothingToTestError
 from include.backtest.market_bars import MARKETS, Flags, Floats, MarketBars
 from include.indicators.due import EVERYTHING, Due
-from include.indicators.index_level import INDEX_OF_MARKET, INDICES, KOSPI
+from include.indicators.index_level import INDEX_OF_MARKET, INDICES, KOSPI, IndexCloses
 from include.indicators.inputs import read_index_closes, read_inputs
 from include.indicators.panel import VALUES, Panel
 from include.market.calendar import NotASessionError
@@ -23,6 +25,8 @@ from include.warehouse.connection import connect
 from include.warehouse.reading import read_batches
 
 _ISSUES_AT_ONCE = 100
+# Read while one is worked on: the server takes longer to read a block than it takes to find its signals.
+_BLOCKS_AHEAD = 2
 # An issue without a bar on so many of the latest sessions is taken for delisted.
 _SESSIONS_ABSENT = 5
 _BARS = """
@@ -97,19 +101,31 @@ def read_blocks(dsn: str, issues: Issues) -> Iterator[Block]:
         WarehouseUnreachableError: the warehouse does not answer.
     """
     closes = read_index_closes(dsn)
-    for first in range(0, len(issues.symbols), _ISSUES_AT_ONCE):
-        asked = issues.symbols[first : first + _ISSUES_AT_ONCE]
-        due = [Due(symbol, EVERYTHING, "", False, None, np.nan) for symbol in asked]
-        panel = read_inputs(dsn, due, closes).panel
-        if panel is None or (panel := _up_to(panel, issues.last)) is None:
-            continue
-        rows = _read_bars(dsn, asked, issues.last)
-        same_rows = np.array_equal(_days(rows), panel.sessions)
-        if not same_rows or not np.allclose(_adjusted(rows, "close"), panel.close, rtol=1e-9):
-            raise MarketChangedError(
-                f"bars or factors of {asked[0]} to {asked[-1]} changed while they were read; run the backtest again"
-            )
-        yield Block(rows, panel)
+    with ThreadPoolExecutor(_BLOCKS_AHEAD) as beside:
+        coming: deque[Future[Block | None]] = deque()
+        for first in range(0, len(issues.symbols), _ISSUES_AT_ONCE):
+            asked = issues.symbols[first : first + _ISSUES_AT_ONCE]
+            coming.append(beside.submit(_read_block, dsn, asked, issues.last, closes))
+            if len(coming) > _BLOCKS_AHEAD and (block := coming.popleft().result()) is not None:
+                yield block
+        for waiting in coming:
+            if (block := waiting.result()) is not None:
+                yield block
+
+
+def _read_block(dsn: str, symbols: Sequence[str], last: date, closes: IndexCloses) -> Block | None:
+    """None where there are no bars up to ``last``."""
+    due = [Due(symbol, EVERYTHING, "", False, None, np.nan) for symbol in symbols]
+    panel = read_inputs(dsn, due, closes).panel
+    if panel is None or (panel := _up_to(panel, last)) is None:
+        return None
+    rows = _read_bars(dsn, symbols, last)
+    same_rows = np.array_equal(_days(rows), panel.sessions)
+    if not same_rows or not np.allclose(_adjusted(rows, "close"), panel.close, rtol=1e-9):
+        raise MarketChangedError(
+            f"bars or factors of {symbols[0]} to {symbols[-1]} changed while they were read; run the backtest again"
+        )
+    return Block(rows, panel)
 
 
 def _up_to(panel: Panel, last: date) -> Panel | None:
