@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.cold.export import ROW_GROUP_ROWS
-from include.indicators.bars import Factor
+from include.indicators.factors import Factor
 from include.market.calendar import sessions_between
 from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.exchange.truth import CorporateAction

@@ -5,7 +5,3 @@ from __future__ import annotations
 
 class NothingToTestError(LookupError):
     """The warehouse lacks what a backtest needs; the message says what and how to get it."""
-
-
-class MarketChangedError(RuntimeError):
-    """Bars came in while the market was read; running again helps."""

@@ -22,6 +22,8 @@ Flags = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 
 MARKETS = tuple(Market)
+# Sessions a position is held at most.
+LONGEST_HORIZON = 60
 # Ticks take less than half of the way to a limit: only prices beyond that are compared with the limit itself.
 _NEAR_LIMIT = 0.5
 
@@ -32,11 +34,12 @@ class MarketBars:
 
     The bars of ``symbols[i]`` are the rows from ``offsets[i]`` to ``offsets[i + 1]``. ``day`` is the place of a row's
     session in ``sessions``, the exchange's sessions in order, from the first bar to the last. Prices in won; ``open``
-    is 0 on a session the issue did not trade, whose close is carried. ``price_factor`` is what the issue's raw prices
-    are multiplied by for corporate actions. ``market`` is a place in ``MARKETS``, ``taxed`` whether a sale is taxed
-    (shares are, ETFs and ETNs are not). ``index_open`` and ``index_close`` are of the index an issue is measured
-    against, by ``index`` of the row and day (points; NaN where not published). ``gone`` says by symbol whether it left
-    the market; one that is not, and has no bar on the last sessions, is waited for.
+    is 0 on a session the issue did not trade, whose close is carried. ``price_factor`` and
+    ``volume_factor`` are what the issue's raw prices and volumes are multiplied by for corporate actions. ``market`` is
+    a place in ``MARKETS``, ``taxed`` whether a sale is taxed (shares are, ETFs and ETNs are not). ``index_open`` and
+    ``index_close`` are of the index an issue is measured against, by ``index`` of the row and day (points; NaN where
+    not published). ``gone`` says by symbol whether it left the market; one that is not, and has no bar on the last
+    sessions, is waited for.
     """
 
     symbols: NDArray[np.object_]
@@ -50,6 +53,7 @@ class MarketBars:
     base_price: Won
     volume: Won
     price_factor: Floats
+    volume_factor: Floats
     market: NDArray[np.int8]
     taxed: Flags
     index: NDArray[np.int8]
@@ -81,10 +85,13 @@ class MarketBars:
         return self.close * self.price_factor
 
     @cached_property
-    def close_returns(self) -> NDArray[np.float32]:
-        """Adjusted close over that of the row before, less one; 0 on a symbol's first row."""
-        returns = np.zeros(len(self), np.float32)
-        returns[1:] = self.adjusted_close[1:] / self.adjusted_close[:-1] - 1
+    def close_returns(self) -> Floats:
+        """Adjusted close over that of the row before, less one; 0 on a symbol's first row.
+
+        After the last row as many zeros as a position may have sessions.
+        """
+        returns = np.zeros(len(self) + LONGEST_HORIZON)
+        returns[1 : len(self)] = self.adjusted_close[1:] / self.adjusted_close[:-1] - 1
         returns[self.offsets[:-1]] = 0
         return returns
 

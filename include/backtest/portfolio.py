@@ -21,7 +21,7 @@ from include.trading.state import Side, Signal, State
 
 CAPITAL_KRW = 100_000_000
 # A portfolio with room for ten looks no further down the list of what to buy.
-SIGNALS_A_DAY = 50
+SIGNALS_A_DAY = 30
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,11 @@ class Tape:
     bars: MarketBars
 
     @cached_property
-    def number(self) -> dict[str, int]:
-        """The place of each symbol."""
-        return {symbol: place for place, symbol in enumerate(self.bars.symbols)}
+    def rows(self) -> dict[str, tuple[int, int, int]]:
+        """Of each symbol its first row, the row after its last, and the day of the first."""
+        starts, stops = self.bars.offsets[:-1], self.bars.offsets[1:]
+        spans = zip(starts.tolist(), stops.tolist(), self.bars.day[starts].tolist(), strict=True)
+        return dict(zip(self.bars.symbols.tolist(), spans, strict=True))
 
     @cached_property
     def ratios(self) -> dict[int, dict[str, float]]:
@@ -55,6 +57,12 @@ class Tape:
             found[day + 1].append(symbol)
         return dict(found)
 
+    def prepare(self) -> None:
+        """Work out now all that is kept once asked for, so that processes split off later share it."""
+        for name, attribute in vars(Tape).items():
+            if isinstance(attribute, cached_property):
+                getattr(self, name)
+
     def _number_of(self, row: int) -> int:
         return int(np.searchsorted(self.bars.offsets, row, side="right")) - 1
 
@@ -63,30 +71,36 @@ class _Session:
     """The bars of one day, made when they are asked for."""
 
     def __init__(self, tape: Tape, day: int) -> None:
-        self._bars = tape.bars
-        self._number = tape.number
+        self._tape = tape
         self._day = day
+        self._made: dict[str, Bar | None] = {}
 
     def get(self, symbol: str, /) -> Bar | None:
         """The bar of ``symbol``; None where it has none."""
-        bars, number = self._bars, self._number[symbol]
-        start, stop = int(bars.offsets[number]), int(bars.offsets[number + 1])
+        if symbol not in self._made:
+            self._made[symbol] = self._make(symbol)
+        return self._made[symbol]
+
+    def _make(self, symbol: str) -> Bar | None:
+        bars = self._tape.bars
+        start, stop, first_day = self._tape.rows[symbol]
         # Without a missing bar a day on is a row on.
-        row = start + self._day - int(bars.day[start])
-        if not start <= row < stop or bars.day[row] != self._day:
+        row = start + self._day - first_day
+        if not start <= row < stop or bars.day.item(row) != self._day:
             row = start + int(np.searchsorted(bars.day[start:stop], self._day))
-            if row == stop or bars.day[row] != self._day:
+            if row == stop or bars.day.item(row) != self._day:
                 return None
+        opened = bars.open.item(row)
         return Bar(
-            open=bars.open.item(row),
+            open=opened,
             high=bars.high.item(row),
             low=bars.low.item(row),
             close=bars.close.item(row),
             base_price=bars.base_price.item(row),
             volume=bars.volume.item(row),
-            market=MARKETS[bars.market[row]],
-            product="STOCK" if bars.taxed[row] else "ETF",
-            halted=not bars.open[row],
+            market=MARKETS[bars.market.item(row)],
+            product="STOCK" if bars.taxed.item(row) else "ETF",
+            halted=not opened,
         )
 
 
@@ -95,10 +109,10 @@ def signals_by_day(
 ) -> dict[int, list[Signal]]:
     """The signals on ``rows`` of ``bars`` by day: all of those to sell, the ``SIGNALS_A_DAY`` strongest to buy.
 
-    Of equally strong ones the first symbols are taken.
+    ``rows`` are in order. Of equally strong ones the first symbols are taken.
     """
     days = bars.day[rows]
-    order = np.lexsort((rows, -strengths, days))
+    order = np.lexsort((-strengths, days))
     sorted_days = days[order]
     rank = np.arange(len(order)) - np.searchsorted(sorted_days, sorted_days)
     chosen = order if side == "sell" else order[rank < SIGNALS_A_DAY]

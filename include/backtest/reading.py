@@ -1,12 +1,10 @@
-"""The whole market from the warehouse, some issues at a time: raw bars to trade on and panels to compute of."""
+"""Every daily bar there is, from the warehouse."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -14,180 +12,108 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from psycopg import sql
 
-from include.backtest.errors import MarketChangedError, NothingToTestError
+from include.backtest.errors import NothingToTestError
 from include.backtest.market_bars import MARKETS, Flags, Floats, MarketBars
-from include.indicators.due import EVERYTHING, Due
-from include.indicators.index_level import INDEX_OF_MARKET, INDICES, KOSPI, IndexCloses
-from include.indicators.inputs import read_index_closes, read_inputs
-from include.indicators.panel import VALUES, Panel
+from include.indicators.factors import Factor, adjusted_rows
+from include.indicators.index_level import INDEX_OF_MARKET, INDICES, KOSPI
+from include.indicators.inputs import read_index_levels
+from include.indicators.symbol_rows import row_keys, session_days
 from include.market.calendar import NotASessionError
 from include.warehouse.connection import connect
-from include.warehouse.reading import read_batches
+from include.warehouse.reading import read_table
 
-_ISSUES_AT_ONCE = 100
-# Read while one is worked on: the server takes longer to read a block than it takes to find its signals.
-_BLOCKS_AHEAD = 2
+# One is received while the server reads another.
+_YEARS_AT_ONCE = 2
 # An issue without a bar on so many of the latest sessions is taken for delisted.
 _SESSIONS_ABSENT = 5
-_BARS = """
-    SELECT
-        bar.symbol, bar.session, bar.open, bar.high, bar.low, bar.close, bar.base_price, bar.volume, bar.market,
-        bar.kind = 'STOCK' AS taxed, coalesce(factor.price_factor, 1) AS price_factor
-    FROM mart.daily_bar AS bar
-    LEFT JOIN market.adjustment_factor AS factor
-        ON factor.symbol = bar.symbol AND bar.session BETWEEN factor.first_session AND factor.last_session
-    WHERE bar.symbol = ANY ({symbols}::text[]) AND bar.session <= {last}
+_BARS_OF_YEAR = """
+    SELECT symbol, session, open, high, low, close, base_price, volume, market, kind = 'STOCK' AS taxed
+    FROM mart.daily_bar
+    WHERE session BETWEEN {first} AND {last}
 """
-_INDICES = """
-    SELECT index_name, session, open::double precision AS open, close::double precision AS close
-    FROM market.index_bar
-    WHERE (index_name, family) IN ({indices})
-    ORDER BY session
-"""
+# By place in ``MARKETS``: what an issue is measured against, KOSPI where its market has no index.
+_INDEX_NUMBERS = np.array([INDICES.index(INDEX_OF_MARKET.get(market.value, KOSPI)) for market in MARKETS], np.int8)
 _PRICES = ("open", "high", "low", "close", "base_price", "volume")
 _SCHEMA = pa.schema(
     {"symbol": pa.string(), "session": pa.date32()}
     | dict.fromkeys(_PRICES, pa.int64())
-    | {"market": pa.string(), "taxed": pa.bool_(), "price_factor": pa.float64()}
-)
-_INDEX_SCHEMA = pa.schema(
-    {"index_name": pa.string(), "session": pa.date32(), "open": pa.float64(), "close": pa.float64()}
+    | {"market": pa.string(), "taxed": pa.bool_()}
 )
 
 
-@dataclass(frozen=True)
-class Issues:
-    """Which issues there are to read, in order, and up to which session: what comes in later is left out."""
-
-    symbols: tuple[str, ...]
-    last: date
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some issues with all their bars, by symbol and session, and the panel of the same rows."""
-
-    rows: pa.Table
-    panel: Panel
-
-    @property
-    def adjusted_open(self) -> Floats:
-        """By row (won); NaN where the issue did not trade."""
-        opened = _adjusted(self.rows, "open")
-        return np.where(opened > 0, opened, np.nan)
-
-
-def read_issues(dsn: str) -> Issues:
-    """All issues that ever had a bar, and the latest session.
+def read_market(dsn: str) -> MarketBars:
+    """Every bar, with the factors of corporate actions, the exchange's sessions and the indices.
 
     Raises:
         NothingToTestError: there is none.
-        WarehouseUnreachableError: the warehouse does not answer.
-    """
-    with connect(dsn, "analyst") as connection:
-        symbols = [symbol for (symbol,) in connection.execute("SELECT symbol FROM market.instrument")]
-        [(last,)] = connection.execute("SELECT max(last_session) FROM market.instrument").fetchall()
-    if not symbols:
-        raise NothingToTestError("the warehouse holds no daily bars: load them first, as with `krxw backfill`")
-    return Issues(tuple(sorted(symbols)), last)
-
-
-def read_blocks(dsn: str, issues: Issues) -> Iterator[Block]:
-    """The bars of ``issues``, some issues at a time.
-
-    Raises:
-        MarketChangedError: bars came in, or went, between the queries of a block.
-        PanelError: the warehouse holds a bar of which nothing can be computed.
-        WarehouseUnreachableError: the warehouse does not answer.
-    """
-    closes = read_index_closes(dsn)
-    with ThreadPoolExecutor(_BLOCKS_AHEAD) as beside:
-        coming: deque[Future[Block | None]] = deque()
-        for first in range(0, len(issues.symbols), _ISSUES_AT_ONCE):
-            asked = issues.symbols[first : first + _ISSUES_AT_ONCE]
-            coming.append(beside.submit(_read_block, dsn, asked, issues.last, closes))
-            if len(coming) > _BLOCKS_AHEAD and (block := coming.popleft().result()) is not None:
-                yield block
-        for waiting in coming:
-            if (block := waiting.result()) is not None:
-                yield block
-
-
-def _read_block(dsn: str, symbols: Sequence[str], last: date, closes: IndexCloses) -> Block | None:
-    """None where there are no bars up to ``last``."""
-    due = [Due(symbol, EVERYTHING, "", False, None, np.nan) for symbol in symbols]
-    panel = read_inputs(dsn, due, closes).panel
-    if panel is None or (panel := _up_to(panel, last)) is None:
-        return None
-    rows = _read_bars(dsn, symbols, last)
-    same_rows = np.array_equal(_days(rows), panel.sessions)
-    if not same_rows or not np.allclose(_adjusted(rows, "close"), panel.close, rtol=1e-9):
-        raise MarketChangedError(
-            f"bars or factors of {symbols[0]} to {symbols[-1]} changed while they were read; run the backtest again"
-        )
-    return Block(rows, panel)
-
-
-def _up_to(panel: Panel, last: date) -> Panel | None:
-    """``panel`` without later sessions; None where nothing is left."""
-    kept = panel.sessions <= np.datetime64(last, "D")
-    if kept.all():
-        return panel
-    counts = np.add.reduceat(kept, panel.offsets[:-1], dtype=np.int64)
-    there = counts > 0
-    if not there.any():
-        return None
-    return Panel(
-        panel.symbols[there],
-        np.concatenate(((0,), np.cumsum(counts[there]))),
-        panel.sessions[kept],
-        **{name: getattr(panel, name)[kept] for name in VALUES},
-        first_obv=panel.first_obv[there],
-    )
-
-
-def _read_bars(dsn: str, symbols: Sequence[str], last: date) -> pa.Table:
-    """All bars of ``symbols`` up to ``last``, by symbol and session: sorting takes the server ten times as long."""
-    query = sql.SQL(_BARS).format(symbols=sql.Literal(list(symbols)), last=sql.Literal(last))
-    rows = _read(dsn, query, _SCHEMA)
-    return rows.take(pa.array(np.lexsort((_days(rows), _places(rows["symbol"], symbols)))))
-
-
-def assemble(dsn: str, rows: Sequence[pa.Table]) -> MarketBars:
-    """The market of all ``rows``, each by symbol and session, with the exchange's sessions and the indices.
-
-    Raises:
         NotASessionError: there is a bar of a day that is no session.
         WarehouseUnreachableError: the warehouse does not answer.
     """
-    bars = pa.concat_tables(rows)
-    runs = pc.run_end_encode(bars["symbol"].combine_chunks())
-    offsets = np.concatenate(((0,), runs.run_ends.to_numpy().astype(np.int64)))
-    days = _days(bars)
+    bars = _read_bars(dsn)
+    symbols = pc.unique(bars["symbol"]).sort()
+    number = pc.index_in(bars["symbol"], symbols).to_numpy()
+    days = session_days(bars)
+    # Sorted here: it takes the server ten times as long.
+    order = np.argsort(row_keys(number, days), kind="stable")
+    offsets = np.concatenate(((0,), np.cumsum(np.bincount(number))))
+    names, days = symbols.to_numpy(zero_copy_only=False), days[order]
     sessions = _sessions(dsn, days.min().item(), days.max().item())
-    if not (known := np.isin(days, sessions)).all():
-        row = int(np.flatnonzero(~known)[0])
-        raise NotASessionError(f"{bars['symbol'][row]} has a bar on {days[row]}, which is no session of the calendar")
     day = np.searchsorted(sessions, days).astype(np.int32)
-    taxed = bars["taxed"].to_numpy()
-    market = _places(bars["market"], [market.value for market in MARKETS]).astype(np.int8)
-    index_open, index_close = _indices(dsn, sessions)
-    index_of = np.array([INDICES.index(INDEX_OF_MARKET.get(market.value, KOSPI)) for market in MARKETS], np.int8)
-    symbols = runs.values.to_numpy(zero_copy_only=False)
+    if (unknown := np.flatnonzero(sessions.take(day, mode="clip") != days)).size:
+        name = names[number[order[unknown[0]]]]
+        raise NotASessionError(f"{name} has a bar on {days[unknown[0]]}, which is no session of the calendar")
+    market = pc.index_in(bars["market"], pa.array([market.value for market in MARKETS])).to_numpy()[order]
+    taxed = bars["taxed"].to_numpy()[order]
+    price_factor, volume_factor = _factors(dsn, names, offsets, days)
+    index_open, index_close = _index_levels(dsn, sessions)
     return MarketBars(
-        symbols=symbols,
+        symbols=names,
         offsets=offsets,
         sessions=sessions,
         day=day,
-        **{name: bars[name].to_numpy() for name in _PRICES},
-        price_factor=bars["price_factor"].to_numpy(),
-        market=market,
+        **{name: bars[name].to_numpy()[order] for name in _PRICES},
+        price_factor=price_factor,
+        volume_factor=volume_factor,
+        market=market.astype(np.int8),
         taxed=taxed,
-        index=index_of[market],
+        index=_INDEX_NUMBERS[market],
         index_open=index_open,
         index_close=index_close,
-        gone=_gone(dsn, symbols, day[offsets[1:] - 1], taxed[offsets[1:] - 1], sessions),
+        gone=_gone(dsn, names, day[offsets[1:] - 1], taxed[offsets[1:] - 1], sessions),
     )
+
+
+def _read_bars(dsn: str) -> pa.Table:
+    with connect(dsn, "analyst") as connection:
+        [(first, last)] = connection.execute(
+            "SELECT min(first_session), max(last_session) FROM market.instrument"
+        ).fetchall()
+    years = () if first is None else range(first.year, last.year + 1)
+    with ThreadPoolExecutor(_YEARS_AT_ONCE) as threads:
+        bars = pa.concat_tables([_SCHEMA.empty_table(), *threads.map(partial(_read_year, dsn), years)])
+    if not bars.num_rows:
+        raise NothingToTestError("the warehouse holds no daily bars: load them first, as with `krxw backfill`")
+    return bars
+
+
+def _read_year(dsn: str, year: int) -> pa.Table:
+    first, last = sql.Literal(date(year, 1, 1)), sql.Literal(date(year, 12, 31))
+    return read_table(dsn, sql.SQL(_BARS_OF_YEAR).format(first=first, last=last), _SCHEMA)
+
+
+def _factors(
+    dsn: str, symbols: NDArray[np.object_], offsets: NDArray[np.int64], days: NDArray[np.datetime64]
+) -> tuple[Floats, Floats]:
+    """What raw prices and volumes are multiplied by, by row."""
+    with connect(dsn, "analyst") as connection:
+        rows = connection.execute(
+            "SELECT symbol, first_session, last_session, price_factor, volume_factor FROM market.adjustment_factor"
+        ).fetchall()
+    price_factor, volume_factor = np.ones(len(days)), np.ones(len(days))
+    for of_factor, factor in adjusted_rows(symbols, offsets, days, [Factor(*row) for row in rows]):
+        price_factor[of_factor] = factor.price_factor
+        volume_factor[of_factor] = factor.volume_factor
+    return price_factor, volume_factor
 
 
 def _gone(
@@ -226,41 +152,10 @@ def _sessions(dsn: str, first: date, last: date) -> NDArray[np.datetime64]:
     return np.array([session for (session,) in rows], "datetime64[D]")
 
 
-def _indices(dsn: str, sessions: NDArray[np.datetime64]) -> tuple[Floats, Floats]:
+def _index_levels(dsn: str, sessions: NDArray[np.datetime64]) -> tuple[Floats, Floats]:
     """Opens and closes of ``INDICES`` on ``sessions``; the close before where an open is not published."""
-    names = sql.SQL(", ").join(
-        sql.SQL("({}, {})").format(sql.Literal(index.name), sql.Literal(index.family)) for index in INDICES
-    )
-    rows = _read(dsn, sql.SQL(_INDICES).format(indices=names), _INDEX_SCHEMA)
-    number = _places(rows["index_name"], [index.name for index in INDICES])
-    days = _days(rows)
-    known = np.isin(days, sessions)
-    place = np.searchsorted(sessions, days[known])
-    levels = np.full((2, len(INDICES), len(sessions)), np.nan)
-    for level, name in zip(levels, ("open", "close"), strict=True):
-        level[number[known], place] = rows[name].to_numpy()[known]
-    opens, closes = levels
-    missing = np.isnan(opens[:, 1:])
-    opens[:, 1:][missing] = closes[:, :-1][missing]
+    numbers = np.arange(len(INDICES), dtype=np.int8)[:, None]
+    opens = read_index_levels(dsn, "open").on(numbers, sessions)
+    closes = read_index_levels(dsn, "close").on(numbers, sessions)
+    opens[:, 1:] = np.where(np.isnan(opens[:, 1:]), closes[:, :-1], opens[:, 1:])
     return opens, closes
-
-
-def _adjusted(rows: pa.Table, price: str) -> Floats:
-    adjusted: Floats = rows[price].to_numpy().astype(np.float64) * rows["price_factor"].to_numpy()
-    return adjusted
-
-
-def _days(rows: pa.Table) -> NDArray[np.datetime64]:
-    days: NDArray[np.datetime64] = rows["session"].to_numpy().astype("datetime64[D]")
-    return days
-
-
-def _places(values: pa.ChunkedArray, names: Sequence[str]) -> NDArray[np.int64]:
-    """The place of each value in ``names``, which the tables' checks hold them to."""
-    found: NDArray[np.int64] = pc.index_in(values, pa.array(names)).to_numpy().astype(np.int64)
-    return found
-
-
-def _read(dsn: str, query: sql.Composable, schema: pa.Schema) -> pa.Table:
-    with read_batches(dsn, query) as batches:
-        return pa.Table.from_batches(batches, schema)

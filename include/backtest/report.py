@@ -7,13 +7,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from include.backtest.charts import equity_chart, spark_line
 from include.backtest.outcomes import HORIZONS
+from include.backtest.processes import map_in_processes
 from include.backtest.results import PortfolioResult, SliceResult
 from include.backtest.statistics import MINIMUM_SAMPLE
 from include.market.calendar import KST
@@ -54,8 +55,13 @@ def write_pages(
     of_strategy: defaultdict[str, list[SliceResult]] = defaultdict(list)
     for found in slices:
         of_strategy[found.strategy].append(found)
-    by_strategy = {portfolio.strategy: portfolio for portfolio in portfolios}
-    shown = [_shown(strategy, of_strategy[strategy.name], by_strategy.get(strategy.name)) for strategy in strategies]
+    drawn = zip(portfolios, map_in_processes(_draw, portfolios), strict=True)
+    by_strategy = {portfolio.strategy: (portfolio, charts) for portfolio, charts in drawn}
+    nothing = None, _Charts("", "")
+    shown = [
+        _shown(strategy, of_strategy[strategy.name], *by_strategy.get(strategy.name, nothing))
+        for strategy in strategies
+    ]
     about = {
         "run": {
             "first_session": span[0],
@@ -75,7 +81,19 @@ def write_pages(
     return path
 
 
-def _shown(strategy: Strategy, slices: Sequence[SliceResult], portfolio: PortfolioResult | None) -> dict[str, Any]:
+class _Charts(NamedTuple):
+    equity: str
+    spark: str
+
+
+def _draw(portfolio: PortfolioResult) -> _Charts:
+    equity = equity_chart(portfolio.sessions, portfolio.equity_krw, portfolio.index_close)
+    return _Charts(equity, spark_line(portfolio.equity_krw))
+
+
+def _shown(
+    strategy: Strategy, slices: Sequence[SliceResult], portfolio: PortfolioResult | None, charts: _Charts
+) -> dict[str, Any]:
     """What the templates show of a strategy."""
     parts: dict[str, dict[str, dict[int, dict[str, Any]]]] = {"all": {}, "year": {}, "market": {}}
     for found in slices:
@@ -87,7 +105,6 @@ def _shown(strategy: Strategy, slices: Sequence[SliceResult], portfolio: Portfol
         }
         parts[found.slice_by].setdefault(found.slice, {})[found.horizon] = figures
     overall = parts["all"]["all"]
-    curve = None if portfolio is None else (portfolio.equity_krw, portfolio.index_close)
     return {
         "name": strategy.name,
         "title": strategy.title,
@@ -99,6 +116,6 @@ def _shown(strategy: Strategy, slices: Sequence[SliceResult], portfolio: Portfol
         "by_year": dict(sorted(parts["year"].items())),
         "by_market": parts["market"],
         "portfolio": portfolio,
-        "chart": "" if curve is None or portfolio is None else equity_chart(portfolio.sessions, *curve),
-        "spark": "" if curve is None else spark_line(curve[0]),
+        "chart": charts.equity,
+        "spark": charts.spark,
     }

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from include.backtest.market_bars import MARKETS, Floats, MarketBars
+from include.backtest.market_bars import MARKETS, Floats, MarketBars, Rows
 from include.backtest.outcomes import Outcomes
 from include.backtest.statistics import Statistics, summarise
 
@@ -73,12 +73,19 @@ def slice_results(
     counts = outcomes.signals, outcomes.unfilled, outcomes.pending
     yield SliceResult(strategy, version, horizon, "all", "all", *counts, everything)
     years = bars.sessions.astype("datetime64[Y]").astype(int) + 1970
-    year_of_signal = years[outcomes.signal_day]
-    for year in np.unique(year_of_signal).tolist():
-        fund = outcomes.cohorts.fund_returns(days=years == year)
-        found = summarise(outcomes, year_of_signal == year, fund, horizon)
+    for place, chosen in _apart((years - years[0])[outcomes.signal_day]):
+        year = int(years[0]) + place
+        found = summarise(outcomes, chosen, outcomes.cohorts.fund_returns(days=years == year), horizon)
         yield SliceResult(strategy, version, horizon, "year", str(year), None, None, None, found)
-    for place in np.unique(outcomes.market).tolist():
-        fund = outcomes.cohorts.fund_returns(market=place)
-        found = summarise(outcomes, outcomes.market == place, fund, horizon)
+    for place, chosen in _apart(outcomes.market):
+        found = summarise(outcomes, chosen, outcomes.cohorts.fund_returns(market=place), horizon)
         yield SliceResult(strategy, version, horizon, "market", MARKETS[place].value, None, None, None, found)
+
+
+def _apart(numbers: NDArray[np.integer]) -> Iterator[tuple[int, Rows]]:
+    """The places of each of ``numbers``, which are from 0 on and few, in order."""
+    order = np.argsort(numbers.astype(np.uint8), kind="stable")
+    counts = np.bincount(numbers)
+    for number, (end, count) in enumerate(zip(np.cumsum(counts), counts, strict=True)):
+        if count:
+            yield number, order[end - count : end]

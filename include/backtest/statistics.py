@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from include.backtest.market_bars import Flags, Floats
+from include.backtest.market_bars import Flags, Floats, Rows
 from include.backtest.outcomes import Outcomes
 
 SESSIONS_PER_YEAR = 250
@@ -48,7 +48,7 @@ class Statistics:
     profit_factor: float | None = None
 
 
-def summarise(outcomes: Outcomes, chosen: Flags | slice, fund_returns: Floats, horizon: int) -> Statistics:
+def summarise(outcomes: Outcomes, chosen: Rows | slice, fund_returns: Floats, horizon: int) -> Statistics:
     """Statistics of the results ``chosen``, each held ``horizon`` sessions, and of the fund of the same ones."""
     returns, days = outcomes.returns[chosen], outcomes.signal_day[chosen]
     count = len(returns)
@@ -56,10 +56,11 @@ def summarise(outcomes: Outcomes, chosen: Flags | slice, fund_returns: Floats, h
         return Statistics(count)
     # Results of one session apart share nothing but the session; longer ones overlap.
     blocks = days // (1 if horizon == 1 else _HORIZONS_OF_A_BLOCK * horizon)
-    success, mean = float(np.mean(returns > 0)), float(returns.mean())
-    success_low, success_high = _interval_of_rate(returns > 0, blocks)
+    successes = returns > 0
+    success, mean = float(successes.mean()), float(returns.mean())
+    success_low, success_high = _interval_of_rate(successes, blocks)
     mean_low, mean_high = _interval_of_mean(returns, blocks)
-    losses = -float(returns[returns < 0].sum())
+    gains, losses = float(np.maximum(returns, 0).sum()), -float(np.minimum(returns, 0).sum())
     sharpe = float(empyrical.sharpe_ratio(fund_returns, annualization=SESSIONS_PER_YEAR))
     return Statistics(
         count=count,
@@ -73,7 +74,7 @@ def summarise(outcomes: Outcomes, chosen: Flags | slice, fund_returns: Floats, h
         mean_excess=_mean_excess(outcomes.excess[chosen]),
         sharpe_ratio=sharpe if np.isfinite(sharpe) else None,
         max_drawdown=float(empyrical.max_drawdown(fund_returns)),
-        profit_factor=float(returns[returns > 0].sum()) / losses if losses else None,
+        profit_factor=gains / losses if losses else None,
     )
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from include.adjustments.decisions import InvalidDecisionError
-from include.backtest.errors import MarketChangedError, NothingToTestError
+from include.backtest.errors import NothingToTestError
 from include.cold.errors import ColdStorageError
 from include.crawlers.source import UnknownSourceError
 from include.datasets.registry import UnknownDatasetError
@@ -41,7 +41,6 @@ _EXPLAINED = (
     InvalidDecisionError,
     LandingError,
     LookAheadError,
-    MarketChangedError,
     MigrationChangedError,
     NoIndicatorsError,
     NoWarehouseError,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,21 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from include.indicators.factors import Factor, adjusted_rows
 from include.indicators.panel import Panel, PanelError
-from include.indicators.windows import Floats
+from include.indicators.symbol_rows import session_days
 
 _PRICES = ("high", "low", "close")
 _COLUMNS = ("symbol", "session", *_PRICES, "volume")
-
-
-class Factor(NamedTuple):
-    """A row of ``market.adjustment_factor``: what a symbol's raw bars of these sessions are multiplied by."""
-
-    symbol: str
-    first_session: date
-    last_session: date
-    price_factor: float
-    volume_factor: float
 
 
 class _Run(NamedTuple):
@@ -58,7 +48,7 @@ def read_panel(files: Sequence[Path], factors: Sequence[Factor]) -> Panel:
     bars = pa.concat_tables(tables)
     if not bars.num_rows:
         raise PanelError("there are no bars in the files")
-    sessions = bars["session"].to_numpy().astype("datetime64[D]")
+    sessions = session_days(bars)
     runs = sorted(_runs(bars["symbol"], sessions))
 
     def gathered(values: NDArray[Any]) -> NDArray[Any]:
@@ -71,7 +61,10 @@ def read_panel(files: Sequence[Path], factors: Sequence[Factor]) -> Panel:
     sessions = gathered(sessions)
     for name in ("high", "low"):
         values[name][values[name] == 0] = np.nan
-    _adjust(symbols, offsets, sessions, values, factors)
+    for rows, factor in adjusted_rows(symbols, offsets, sessions, factors):
+        for name in _PRICES:
+            values[name][rows] *= factor.price_factor
+        values["volume"][rows] *= factor.volume_factor
     absent = np.full(len(sessions), np.nan)
     return Panel(
         symbols,
@@ -98,22 +91,3 @@ def _runs(symbols: pa.ChunkedArray, sessions: NDArray[np.datetime64]) -> list[_R
                 runs.append(_Run(names[codes[start]], int(days[start]), begin + int(start), begin + int(stop)))
         begin += len(codes)
     return runs
-
-
-def _adjust(
-    symbols: NDArray[np.object_],
-    offsets: NDArray[np.int64],
-    sessions: NDArray[np.datetime64],
-    values: dict[str, Floats],
-    factors: Sequence[Factor],
-) -> None:
-    numbers = {symbol: number for number, symbol in enumerate(symbols)}
-    for factor in factors:
-        if (number := numbers.get(factor.symbol)) is None:
-            continue
-        begin, end = offsets[number], offsets[number + 1]
-        first = begin + np.searchsorted(sessions[begin:end], np.datetime64(factor.first_session))
-        last = begin + np.searchsorted(sessions[begin:end], np.datetime64(factor.last_session), side="right")
-        for name in _PRICES:
-            values[name][first:last] *= factor.price_factor
-        values["volume"][first:last] *= factor.volume_factor

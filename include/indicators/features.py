@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from include.indicators import kernels
-from include.indicators.bars import Factor, read_panel
+from include.indicators.bars import read_panel
 from include.indicators.evaluate import Formula, by_row, evaluate
+from include.indicators.factors import Factor
 from include.indicators.panel import Panel
 
 _RETURN = "$close/Ref($close,1)"

@@ -31,20 +31,28 @@ NO_INDEX = -1
 _MEMORY = max(indicator.memory or 0 for indicator in CATALOGUE if "index_close" in indicator.inputs)
 
 
+def index_number(market: str) -> int:
+    """The place in ``INDICES`` of the index a market segment is measured against, or ``NO_INDEX``."""
+    return INDICES.index(INDEX_OF_MARKET[market]) if market in INDEX_OF_MARKET else NO_INDEX
+
+
 @dataclass(frozen=True)
-class IndexCloses:
-    """``closes[i]`` are those of ``INDICES[i]`` on ``sessions`` (in order), in points; NaN where there is none."""
+class IndexLevels:
+    """``levels[i]`` are the opens or closes of ``INDICES[i]`` on ``sessions`` (in order), in points.
+
+    NaN where there is none.
+    """
 
     sessions: NDArray[np.datetime64]
-    closes: Floats
+    levels: Floats
 
     def on(self, index: NDArray[np.int8], sessions: NDArray[np.datetime64]) -> Floats:
-        """The close of each row's index on its session; NaN where it is ``NO_INDEX`` or there is none."""
+        """The level of each index on its session, the two broadcast; NaN where it is ``NO_INDEX`` or there is none."""
         if not len(self.sessions):
-            return np.full(len(sessions), np.nan)
+            return np.full(np.broadcast_shapes(index.shape, sessions.shape), np.nan)
         place = np.minimum(np.searchsorted(self.sessions, sessions), len(self.sessions) - 1)
         there = (self.sessions[place] == sessions) & (index != NO_INDEX)
-        return np.where(there, self.closes[index, place], np.nan)
+        return np.where(there, self.levels[index, place], np.nan)
 
 
 def index_level(
@@ -52,7 +60,7 @@ def index_level(
     sessions: NDArray[np.datetime64],
     index: NDArray[np.int8],
     traded: Flags,
-    closes: IndexCloses,
+    closes: IndexLevels,
 ) -> Floats:
     """The level of each row's index (points), by symbol as in a panel: ``index`` counts in ``INDICES``.
 

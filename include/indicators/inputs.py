@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +16,12 @@ from psycopg import sql
 from include.datasets.investor_flow import DATASET as INVESTOR_FLOW
 from include.indicators.catalogue import CATALOGUE, LOOKBACK
 from include.indicators.due import Due
-from include.indicators.index_level import INDEX_OF_MARKET, INDICES, NO_INDEX, IndexCloses, index_level
+from include.indicators.index_level import INDEX_OF_MARKET, INDICES, NO_INDEX, IndexLevels, index_level, index_number
 from include.indicators.panel import Panel
+from include.indicators.symbol_rows import row_keys, session_days, symbol_runs
 from include.indicators.windows import Flags, Floats
 from include.market.investors import Investor
-from include.warehouse.reading import read_batches
+from include.warehouse.reading import read_table
 
 _FLOWS = ("foreign_net_krw", "institution_net_krw", "foreign_pct")
 # Traded sessions before the first one asked for that indicators of flows look back.
@@ -60,11 +62,10 @@ _HOLDINGS_OF_ISSUES = """
         WHERE symbol = asked.symbol AND session >= asked.first AND session >= {first}
     ) AS holding
 """
-_INDEX_CLOSES = """
-    SELECT index_name, session, close::double precision AS close
+_INDEX_LEVELS = """
+    SELECT index_name, session, {price}::double precision AS level
     FROM market.index_bar
     WHERE (index_name, family) IN ({indices})
-    ORDER BY session
 """
 
 _KEY = {"symbol": pa.string(), "session": pa.date32()}
@@ -73,7 +74,7 @@ _BAR_SCHEMA = pa.schema(
 )
 _FLOW_SCHEMA = pa.schema(_KEY | {name: pa.float64() for name in _FLOWS[:2]})
 _HOLDING_SCHEMA = pa.schema(_KEY | {name: pa.float64() for name in _FLOWS[2:]})
-_INDEX_SCHEMA = pa.schema({"index_name": pa.string(), "session": pa.date32(), "close": pa.float64()})
+_INDEX_SCHEMA = pa.schema({"index_name": pa.string(), "session": pa.date32(), "level": pa.float64()})
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ class Inputs:
     short: tuple[Due, ...]
 
 
-def read_index_closes(dsn: str) -> IndexCloses:
-    """All closes of the indices that issues are measured against.
+def read_index_levels(dsn: str, price: Literal["open", "close"] = "close") -> IndexLevels:
+    """All opens or closes of the indices that issues are measured against.
 
     Raises:
         WarehouseUnreachableError: the warehouse does not answer.
@@ -98,18 +99,18 @@ def read_index_closes(dsn: str) -> IndexCloses:
     names = sql.SQL(", ").join(
         sql.SQL("({}, {})").format(sql.Literal(index.name), sql.Literal(index.family)) for index in INDICES
     )
-    rows = _read(dsn, sql.SQL(_INDEX_CLOSES).format(indices=names), _INDEX_SCHEMA)
-    if not rows.num_rows:
-        return IndexCloses(np.array([], "datetime64[D]"), np.empty((len(INDICES), 0)))
-    days, place = np.unique(_days(rows["session"]), return_inverse=True)
-    closes = np.full((len(INDICES), len(days)), np.nan)
+    rows = read_table(dsn, sql.SQL(_INDEX_LEVELS).format(price=sql.Identifier(price), indices=names), _INDEX_SCHEMA)
+    days, place = np.unique(session_days(rows), return_inverse=True)
+    levels = np.full((len(INDICES), len(days)), np.nan)
     number = pc.index_in(rows["index_name"], pa.array([index.name for index in INDICES])).to_numpy()
-    closes[number, place] = rows["close"].to_numpy()
-    return IndexCloses(days, closes)
+    levels[number, place] = rows["level"].to_numpy()
+    return IndexLevels(days, levels)
 
 
-def read_inputs(dsn: str, due: Sequence[Due], indices: IndexCloses) -> Inputs:
+def read_inputs(dsn: str, due: Sequence[Due], closes: IndexLevels) -> Inputs:
     """What the indicators of ``due`` are computed of: all with a ``first`` to read from, or none.
+
+    ``closes`` are of the indices that issues are measured against.
 
     Raises:
         PanelError: the warehouse holds bars of which nothing can be computed; ``faults`` has the issues.
@@ -118,13 +119,43 @@ def read_inputs(dsn: str, due: Sequence[Due], indices: IndexCloses) -> Inputs:
     by_symbol = {each.symbol: each for each in due}
     bars = _read_bars(dsn, due)
     bars, short = _without_short(bars, by_symbol)
-    symbols, _ = _runs(bars)
-    read = {*symbols, *(each.symbol for each in short)}
+    symbols, offsets = symbol_runs(bars)
+    read = {*symbols.tolist(), *(each.symbol for each in short)}
     without_bars = tuple(each for each in due if each.symbol not in read)
     of_panel = tuple(by_symbol[symbol] for symbol in symbols)
     if not of_panel:
         return Inputs(None, (), without_bars, short)
-    return Inputs(_panel(dsn, bars, of_panel, indices), of_panel, without_bars, short)
+    flows_from = _first_flows(bars, offsets, of_panel)
+    first_obv = np.repeat([each.first_obv for each in of_panel], np.diff(offsets))
+    panel = Panel.from_arrow(bars.append_column("first_obv", pa.array(first_obv)))
+    panel = with_inputs(dsn, panel, _index_of_market(bars["market"]), closes, flows_from)
+    return Inputs(panel, of_panel, without_bars, short)
+
+
+def with_inputs(
+    dsn: str, panel: Panel, index: NDArray[np.int8], closes: IndexLevels, flows_from: NDArray[np.datetime64]
+) -> Panel:
+    """``panel`` of bars alone, with levels of the indices, and with the flows and foreign holdings that are read to it.
+
+    Args:
+        dsn: the warehouse (libpq URI).
+        panel: adjusted bars.
+        index: by row, the place of its index in ``INDICES``, or ``NO_INDEX``.
+        closes: of these indices.
+        flows_from: by symbol, the first session whose flows and holdings are read.
+
+    Raises:
+        WarehouseUnreachableError: the warehouse does not answer.
+    """
+    inputs: dict[str, Any] = {"index_close": index_level(panel.offsets, panel.sessions, index, panel.traded, closes)}
+    keys = row_keys(np.repeat(np.arange(len(panel.symbols)), np.diff(panel.offsets)), panel.sessions)
+    for query, schema in ((_FLOWS_OF_ISSUES, _FLOW_SCHEMA), (_HOLDINGS_OF_ISSUES, _HOLDING_SCHEMA)):
+        found = read_table(dsn, _asked(query, panel.symbols.tolist(), flows_from), schema)
+        number = pc.index_in(found["symbol"], pa.array(panel.symbols, pa.string())).to_numpy()
+        found_keys = row_keys(number, session_days(found))
+        for name in schema.names[len(_KEY) :]:
+            inputs[name] = _aligned(keys, found_keys, found[name].to_numpy())
+    return replace(panel, **inputs)
 
 
 def _read_bars(dsn: str, due: Sequence[Due]) -> pa.Table:
@@ -135,18 +166,18 @@ def _read_bars(dsn: str, due: Sequence[Due]) -> pa.Table:
     starts = {each.symbol: each.first or date.min for each in due}
     symbols = sorted(starts)
     query = sql.SQL(_BARS).format(symbols=_texts(symbols), first=sql.Literal(min(starts.values())))
-    bars = _read(dsn, query, _BAR_SCHEMA)
+    bars = read_table(dsn, query, _BAR_SCHEMA)
     first = np.array([starts[symbol] for symbol in symbols], "datetime64[D]")
     number = pc.index_in(bars["symbol"], pa.array(symbols, pa.string())).to_numpy()
-    days = _days(bars["session"])
+    days = session_days(bars)
     wanted = np.flatnonzero(days >= first[number])
-    order = np.argsort(_keys(number[wanted], days[wanted]), kind="stable")
+    order = np.argsort(row_keys(number[wanted], days[wanted]), kind="stable")
     return bars.take(pa.array(wanted[order]))
 
 
 def _without_short(bars: pa.Table, by_symbol: dict[str, Due]) -> tuple[pa.Table, tuple[Due, ...]]:
     """``bars`` without issues that need more of them before ``since`` than were read, and these."""
-    symbols, offsets = _runs(bars)
+    symbols, offsets = symbol_runs(bars)
     due = [by_symbol[symbol] for symbol in symbols]
     before = _traded_before_since(bars, offsets, due)
     short = tuple(
@@ -160,35 +191,11 @@ def _without_short(bars: pa.Table, by_symbol: dict[str, Due]) -> tuple[pa.Table,
     return bars.filter(pc.invert(pc.is_in(bars["symbol"], lacking))), short
 
 
-def _panel(dsn: str, bars: pa.Table, due: Sequence[Due], indices: IndexCloses) -> Panel:
-    symbols, offsets = _runs(bars)
-    sessions = _days(bars["session"])
-    traded = _traded(bars)
-    index = _index_of_market(bars["market"])
-    columns = {
-        "symbol": bars["symbol"],
-        "session": bars["session"],
-        **{name: bars[name] for name in ("high", "low", "close", "volume")},
-        "index_close": pa.array(index_level(offsets, sessions, index, traded, indices)),
-        "first_obv": pa.array(np.repeat([each.first_obv for each in due], np.diff(offsets))),
-    }
-    firsts = _first_flows(bars, offsets, due)
-    numbers = pa.array(symbols, pa.string())
-    keys = _keys(np.repeat(np.arange(len(symbols)), np.diff(offsets)), sessions)
-    for query, schema in ((_FLOWS_OF_ISSUES, _FLOW_SCHEMA), (_HOLDINGS_OF_ISSUES, _HOLDING_SCHEMA)):
-        found = _read(dsn, _asked(query, symbols, firsts), schema)
-        number = pc.index_in(found["symbol"], numbers).to_numpy()
-        found_keys = _keys(number, _days(found["session"]))
-        for name in schema.names[len(_KEY) :]:
-            columns[name] = pa.array(_aligned(keys, found_keys, found[name].to_numpy()))
-    return Panel.from_arrow(pa.table(columns))
-
-
 def _index_of_market(market: pa.ChunkedArray) -> NDArray[np.int8]:
     """The index of each row's market, counted in ``INDICES``."""
-    markets = pa.array(list(INDEX_OF_MARKET))
-    numbers = np.array([*map(INDICES.index, INDEX_OF_MARKET.values()), NO_INDEX], np.int8)
-    found: NDArray[np.int8] = numbers[pc.fill_null(pc.index_in(market, markets), len(markets)).to_numpy()]
+    markets = list(INDEX_OF_MARKET)
+    numbers = np.array([*map(index_number, markets), NO_INDEX], np.int8)
+    found: NDArray[np.int8] = numbers[pc.fill_null(pc.index_in(market, pa.array(markets)), len(markets)).to_numpy()]
     return found
 
 
@@ -200,7 +207,7 @@ def _first_flows(bars: pa.Table, offsets: NDArray[np.int64], due: Sequence[Due])
     first_traded = np.searchsorted(traded_rows, offsets[:-1])
     enough = before > _FLOW_MEMORY
     rows[enough] = traded_rows[first_traded[enough] + before[enough] - _FLOW_MEMORY]
-    return _days(bars["session"])[rows]
+    return session_days(bars)[rows]
 
 
 def _traded_before_since(bars: pa.Table, offsets: NDArray[np.int64], due: Sequence[Due]) -> NDArray[np.int64]:
@@ -208,7 +215,7 @@ def _traded_before_since(bars: pa.Table, offsets: NDArray[np.int64], due: Sequen
     if not due:
         return np.zeros(0, np.int64)
     since = np.array([each.since for each in due], "datetime64[D]")
-    earlier = _days(bars["session"]) < np.repeat(since, np.diff(offsets))
+    earlier = session_days(bars) < np.repeat(since, np.diff(offsets))
     return np.add.reduceat(earlier & _traded(bars), offsets[:-1], dtype=np.int64)
 
 
@@ -232,31 +239,10 @@ def _aligned(keys: NDArray[np.int64], found: NDArray[np.int64], values: Floats) 
     return aligned
 
 
-def _keys(numbers: NDArray[np.integer], days: NDArray[np.datetime64]) -> NDArray[np.int64]:
-    """A number for each issue and day, in their order."""
-    return numbers.astype(np.int64) * 1_000_000 + days.astype(np.int64)
-
-
-def _runs(bars: pa.Table) -> tuple[list[str], NDArray[np.int64]]:
-    """The issues in the order of their rows, and where each one's begin and the last one's end."""
-    runs = pc.run_end_encode(bars["symbol"].combine_chunks())
-    return runs.values.to_pylist(), np.concatenate(((0,), runs.run_ends.to_numpy().astype(np.int64)))
-
-
 def _traded(bars: pa.Table) -> Flags:
     traded: Flags = bars["high"].is_valid().to_numpy()
     return traded
 
 
-def _days(sessions: pa.ChunkedArray) -> NDArray[np.datetime64]:
-    days: NDArray[np.datetime64] = sessions.to_numpy().astype("datetime64[D]")
-    return days
-
-
 def _texts(values: Sequence[str]) -> sql.Composed:
     return sql.SQL("{}::text[]").format(sql.Literal(list(values)))
-
-
-def _read(dsn: str, query: sql.Composable, schema: pa.Schema) -> pa.Table:
-    with read_batches(dsn, query) as batches:
-        return pa.Table.from_batches(batches, schema)

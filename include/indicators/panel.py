@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from include.indicators.symbol_rows import session_days, symbol_runs
 from include.indicators.windows import Flags, Floats
 
 PRICES = ("high", "low", "close")
@@ -91,11 +91,9 @@ class Panel:
         """
         if not bars.num_rows:
             raise PanelError("there are no bars")
-        runs = pc.run_end_encode(bars["symbol"].combine_chunks())
-        symbols = runs.values.to_numpy(zero_copy_only=False)
+        symbols, offsets = symbol_runs(bars)
         if len(set(symbols)) < len(symbols):
             raise PanelError("the bars are not in order of symbol: the rows of a symbol do not stand together")
-        offsets = np.concatenate(((0,), runs.run_ends.to_numpy().astype(np.int64)))
         absent = np.full(bars.num_rows, np.nan)
 
         def values(name: str) -> Floats:
@@ -104,8 +102,7 @@ class Panel:
             return np.ascontiguousarray(bars[name].cast(pa.float64()).to_numpy())
 
         first_obv = values("first_obv")[offsets[:-1]] if "first_obv" in bars.column_names else absent[: len(symbols)]
-        sessions = bars["session"].to_numpy().astype("datetime64[D]")
-        return cls(symbols, offsets, sessions, **{name: values(name) for name in VALUES}, first_obv=first_obv)
+        return cls(symbols, offsets, session_days(bars), **{name: values(name) for name in VALUES}, first_obv=first_obv)
 
     @cached_property
     def traded(self) -> Flags:

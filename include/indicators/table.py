@@ -19,8 +19,8 @@ from include.indicators.column_table import describe_columns
 from include.indicators.compute import Indicators, compute
 from include.indicators.due import EVERYTHING, Due, queue_changes, read_due
 from include.indicators.formulas import formula_digest
-from include.indicators.index_level import IndexCloses
-from include.indicators.inputs import Inputs, read_index_closes, read_inputs
+from include.indicators.index_level import IndexLevels
+from include.indicators.inputs import Inputs, read_index_levels, read_inputs
 from include.indicators.panel import PanelError
 from include.warehouse.connection import WarehouseUnreachableError, address_of, connect
 
@@ -94,7 +94,7 @@ def refresh_indicators(dsn: str, *, everything: bool = False, on_progress: Progr
         if not due:
             return IndicatorReport((), (), 0, None)
         with _writing(dsn) as cursor:
-            run = _Run(dsn, connection, cursor, read_index_closes(dsn), len(due), on_progress or (lambda *_: None))
+            run = _Run(dsn, connection, cursor, read_index_levels(dsn), len(due), on_progress or (lambda *_: None))
             later = run.work_off([each for each in due if each.first])
             rest = [each for each in due if not each.first]
             run.work_off([*rest, *(replace(each, first=None, first_obv=np.nan) for each in later)])
@@ -147,7 +147,7 @@ class _Run:
         dsn: str,
         connection: psycopg.Connection,
         cursor: dbapi.Cursor,
-        indices: IndexCloses,
+        indices: IndexLevels,
         issues: int,
         on_progress: Progress,
     ) -> None:

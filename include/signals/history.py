@@ -13,12 +13,12 @@ from typing import TypeVar, overload
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from include.indicators.catalogue import COLUMNS
 from include.indicators.compute import Indicators
 from include.indicators.panel import Panel
+from include.indicators.symbol_rows import session_days, symbol_runs
 from include.indicators.windows import Flags, Floats
 
 BARS = ("open", "high", "low", "close", "volume")
@@ -109,10 +109,8 @@ class History:
         """
         if not rows.num_rows:
             raise HistoryError("there are no rows")
-        runs = pc.run_end_encode(rows["symbol"].combine_chunks())
-        symbols = runs.values.to_numpy(zero_copy_only=False)
-        offsets = np.concatenate(((0,), runs.run_ends.to_numpy().astype(np.int64)))
-        sessions = rows["session"].to_numpy().astype("datetime64[D]")
+        symbols, offsets = symbol_runs(rows)
+        sessions = session_days(rows)
         in_order = np.diff(sessions) > np.timedelta64(0, "D")
         in_order[offsets[1:-1] - 1] = True
         if len(set(symbols)) < len(symbols) or not in_order.all():

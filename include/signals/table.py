@@ -18,7 +18,7 @@ from include.signals.evaluate import evaluate
 from include.signals.history import BARS, History, LookAheadError
 from include.signals.strategy import Strategy, StrategyError, priority_of
 from include.warehouse.connection import SQL_QUERIES, connect
-from include.warehouse.reading import read_batches
+from include.warehouse.reading import read_table
 
 # Rows read at once, about 70 MB of them; there are three blocks in memory while the next but one is read.
 _ROWS_AT_ONCE = 200_000
@@ -259,6 +259,7 @@ def _note(connection: psycopg.Connection, block: Sequence[_Task], history: Histo
 def _read(dsn: str, block: Sequence[_Task], strategies: Sequence[Strategy]) -> History | None:
     """What ``strategies`` look at of the symbols of ``block``; None where there is nothing."""
     used = {column for strategy in strategies for column in strategy.columns}
+    columns = (*BARS, *sorted(used - {*BARS}))
     query = sql.SQL(
         "SELECT indicator.symbol, indicator.session, {columns} "
         "FROM derived.indicator AS indicator JOIN mart.adjusted_daily_bar AS bar "
@@ -267,15 +268,14 @@ def _read(dsn: str, block: Sequence[_Task], strategies: Sequence[Strategy]) -> H
         "AND bar.symbol = ANY ({symbols}) AND bar.session >= {first} ORDER BY indicator.symbol, indicator.session"
     ).format(
         columns=sql.SQL(", ").join(
-            sql.Identifier("bar" if column in BARS else "indicator", column)
-            for column in (*BARS, *sorted(used - {*BARS}))
+            sql.Identifier("bar" if column in BARS else "indicator", column) for column in columns
         ),
         symbols=sql.Literal([task.symbol for task in block]),
         first=sql.Literal(min(task.first for task in block)),
     )
-    with read_batches(dsn, query) as batches:
-        rows = list(batches)
-    return History.from_arrow(pa.Table.from_batches(rows)) if sum(map(len, rows)) else None
+    schema = pa.schema({"symbol": pa.string(), "session": pa.date32()} | dict.fromkeys(columns, pa.float64()))
+    rows = read_table(dsn, query, schema)
+    return History.from_arrow(rows) if rows.num_rows else None
 
 
 def _check(connection: psycopg.Connection, history: History, strategies: Sequence[Strategy]) -> list[Strategy]:

@@ -1,4 +1,4 @@
-"""Reads the warehouse as Arrow record batches, in bounded memory however many rows there are."""
+"""Reads the warehouse as Arrow: in record batches, in bounded memory however many rows there are, or all at once."""
 
 from __future__ import annotations
 
@@ -36,6 +36,16 @@ def read_batches(
         cursor.execute(query.as_string())
         with cursor.fetch_record_batch() as reader:
             yield (_with_decimals(batch, schema) for batch in _until_broken(reader, dsn))
+
+
+def read_table(dsn: str, query: sql.Composable, schema: pa.Schema) -> pa.Table:
+    """All rows of one SELECT, run as ``analyst``; ``schema`` is that of its answer.
+
+    Raises:
+        WarehouseUnreachableError, adbc_driver_manager.Error: as :func:`read_batches`.
+    """
+    with read_batches(dsn, query) as batches:
+        return pa.Table.from_batches(batches, schema)
 
 
 def _connect(dsn: str) -> dbapi.Connection:

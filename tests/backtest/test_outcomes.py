@@ -158,7 +158,7 @@ def test_the_growths_of_a_position_multiply_to_its_result(market: MarketBars, ho
         if len(found.returns):
             sign = 1 if side == "buy" else -1
             assert found.cohorts.counts.sum() == 1
-            growth = np.prod(1 + sign * found.cohorts.sums.sum(axis=(1, 2)))
+            growth = np.prod(1 + sign * found.cohorts.sums.sum(axis=(0, 1)))
             assert sign * (growth - 1) == pytest.approx(found.returns[0], abs=1e-6)
 
 

@@ -20,9 +20,9 @@ def results(returns: list[float], days: list[int] | None = None, index: float = 
     day = np.array(days if days is not None else range(len(returns)), np.int32)
     markets = np.zeros(len(values), np.int8)
     length = int(day.max(initial=0)) + 1
-    sums = np.zeros((1, len(MARKETS), length))
+    sums = np.zeros((len(MARKETS), length, 1))
     counts = np.zeros((len(MARKETS), length), np.int64)
-    np.add.at(sums[0, 0], day, values)
+    np.add.at(sums[0, :, 0], day, values)
     np.add.at(counts[0], day, 1)
     return Outcomes(day, day + 1, markets, values, values - index, Cohorts(sums, counts), len(values), 0, 0)
 

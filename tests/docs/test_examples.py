@@ -6,6 +6,7 @@ Each page gets a platform of its own with the market the pages speak of: three s
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import signal
 import subprocess
@@ -19,13 +20,15 @@ import pytest
 
 from include.platform.account import remove_folder
 from include.platform.embedded import embedded_engine
+from include.platform.ports import is_free
 from include.settings import PROJECT_ROOT, load_settings
 from include.simulator.exchange.market import SimulatedMarket
 from include.simulator.marcap import FileFormat, Vintage, write_marcap_years
-from tests.conftest import free_port, open_temporary_folder
+from tests.conftest import open_temporary_folder
 from tests.docs.pages import PAGES, Block, runnable_blocks
 
-SIMULATOR_PORT = "8999"  # as the pages write it
+SIMULATOR_PORT = "8999"  # as the pages write it: the first of as many as there are sources
+SIMULATOR_PORTS = 6
 SECONDS = 240
 
 _PAGES_WITH_BLOCKS = [page for page in PAGES if runnable_blocks(page)]
@@ -128,7 +131,7 @@ def _remove_platform(environment: dict[str, str]) -> None:
 
 def _script(blocks: Sequence[Block], out: Path) -> str:
     """All blocks as one shell's work, so that what one sets the next one has."""
-    port = str(free_port())
+    port = str(_free_ports(SIMULATOR_PORTS))
     parts = ["trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
     for number, block in enumerate(blocks):
         text = block.text.replace(SIMULATOR_PORT, port)
@@ -144,6 +147,14 @@ def _script(blocks: Sequence[Block], out: Path) -> str:
         # Not in a subshell: `export` and `cd` of a block hold for those after it. A failure in it ends the page.
         parts.append(f"set -e\n{{ {command}}} >{out}/{number}.out 2>&1\nset +e\necho $? >{out}/{number}.status")
     return "\n".join(parts)
+
+
+def _free_ports(count: int) -> int:
+    """The first of so many neighbouring ports nothing listens on, below those a system gives out unasked."""
+    while True:
+        first = 20_000 + secrets.randbelow(10_000)
+        if all(is_free(port) for port in range(first, first + count)):
+            return first
 
 
 def _run(script: str, environment: dict[str, str], out: Path) -> str:

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.indicators.bars import Factor, read_panel
+from include.indicators.bars import read_panel
 from include.indicators.compute import compute
+from include.indicators.factors import Factor
 from include.indicators.features import FEATURES, compute_features, read_features
 from include.indicators.panel import PanelError
 from tests.indicators.markets import market, plain
