@@ -14,12 +14,15 @@ import psycopg
 import pytest
 
 from include.adjustments.refresh import refresh_adjustments
-from include.backtest import run
+from include.backtest import following
 from include.backtest.errors import NothingToTestError
+from include.backtest.finding import Found, find_signals
+from include.backtest.following import follow_signals
 from include.backtest.market_bars import MarketBars
 from include.backtest.outcomes import HORIZONS
+from include.backtest.reading import read_market
 from include.backtest.results import SliceResult
-from include.backtest.run import BacktestReport, Found, find_signals, follow_signals, run_backtests
+from include.backtest.run import BacktestReport, run_backtests
 from include.backtest.statistics import Statistics
 from include.indicators.table import refresh_indicators
 from include.platform.postgres import PostgresServer
@@ -66,7 +69,8 @@ def trial(server: PostgresServer, migrated_template: str, tmp_path_factory: pyte
             "FROM market.session WHERE session BETWEEN '2021-10-01' AND %s",
             [LAST],
         )
-    bars, found = find_signals(dsn, STRATEGIES, lambda *_: None)
+    bars = read_market(dsn)
+    found = find_signals(dsn, bars, STRATEGIES, lambda *_: None)
     slices = [each for of_slices, _ in follow_signals(bars, found) for each in of_slices]
     yield Trial(settings, run_backtests(settings, STRATEGIES), bars, found, slices)
     server.drop_database(name)
@@ -147,7 +151,7 @@ def test_pages_tell_of_every_strategy(trial: Trial) -> None:
 
 
 def test_portfolios_listen_to_strategies_there_are() -> None:
-    for name in itertools.chain(*run._LISTENS_TO.items()):
+    for name in itertools.chain(*following._LISTENS_TO.items()):
         strategy_named(name)
 
 
