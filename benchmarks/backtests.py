@@ -1,7 +1,7 @@
 """``python -m benchmarks.backtests``: all strategies over 2,700 symbols and 15 years, from the warehouse to its tables.
 
-On the same simulated bars as the table of indicators. The times are those of one run, by what it was doing. Beside the
-reading all is done by as many processes as there are processors, four at most.
+On the same simulated bars as the table of indicators. The times are those of one run, by what it was doing. Signals,
+results and charts are worked out by as many processes as there are processors, four at most.
 
 python -m benchmarks.backtests run DSN FOLDER: one run, in a process of its own.
 """

@@ -18,7 +18,7 @@ from include.signals.history import History
 from include.signals.strategy import Strategy
 
 _ISSUES_AT_ONCE = 100
-_INDEX_NUMBERS = np.array([index_number(market.value) for market in MARKETS], np.int8)
+_INDEX_OF_MARKET = np.array([index_number(market.value) for market in MARKETS], np.int8)
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ def find_signals(
 
     Raises:
         PanelError: there is a bar of which nothing can be computed.
+        ProcessKilledError: as :func:`map_in_processes`.
         WarehouseUnreachableError: the warehouse does not answer.
     """
     search = _Search(dsn, bars, read_index_levels(dsn), tuple(strategies))
@@ -77,7 +78,7 @@ class _Search:
             **dict.fromkeys(OPTIONAL, absent),
             first_obv=absent[: len(offsets) - 1],
         )
-        index = _INDEX_NUMBERS[self.bars.market[rows]]
+        index = _INDEX_OF_MARKET[self.bars.market[rows]]
         flows_from = panel.sessions[panel.offsets[:-1]]
         panel = with_inputs(self.dsn, panel, index, self.closes, flows_from)
         history = History.of(panel, self._adjusted("open", rows), compute(panel))

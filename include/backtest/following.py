@@ -13,7 +13,7 @@ from include.backtest.finding import Found
 from include.backtest.market_bars import MARKETS, MarketBars
 from include.backtest.outcomes import HORIZONS, CostRates, follow, outcomes
 from include.backtest.portfolio import Tape, signals_by_day, simulate
-from include.backtest.processes import map_in_processes
+from include.backtest.processes import keep_cached, map_in_processes
 from include.backtest.results import PortfolioResult, SliceResult, slice_results
 from include.indicators.index_level import INDICES, KOSPI
 from include.market.symbols import Market
@@ -30,9 +30,14 @@ _LISTENS_TO = {"desk_buy": "desk_sell"}
 def follow_signals(
     bars: MarketBars, found: Sequence[Found]
 ) -> Iterator[tuple[list[SliceResult], PortfolioResult | None]]:
-    """What came of each of ``found``, in order."""
+    """What came of each of ``found``, in order.
+
+    Raises:
+        ProcessKilledError: as :func:`map_in_processes`.
+    """
     market = _Market(bars, Tape(bars), cost_rates(bars), tuple(found))
-    market.prepare()
+    for kept in (bars, market.tape, market):
+        keep_cached(kept)
     yield from map_in_processes(market.follow, range(len(found)))
 
 
@@ -63,12 +68,6 @@ class _Market:
     costs: CostRates
     found: tuple[Found, ...]
 
-    def prepare(self) -> None:
-        """Work out what is kept once asked for, before processes are split off."""
-        self.bars.prepare()
-        self.tape.prepare()
-        _ = self.first_taxed_day
-
     def follow(self, place: int) -> tuple[list[SliceResult], PortfolioResult | None]:
         """What came of the signals of one strategy."""
         strategy, rows = self.found[place].strategy, self.found[place].rows
@@ -82,7 +81,7 @@ class _Market:
     def _portfolio(self, found: Found) -> PortfolioResult | None:
         """None where the tax is not known of any session."""
         strategy = found.strategy
-        if (first_day := self.first_taxed_day) == len(self.bars.sessions):
+        if (first_day := self._first_taxed_day) == len(self.bars.sessions):
             return None
         signals = self._by_day(found)
         for other in self.found:
@@ -96,7 +95,7 @@ class _Market:
         return simulate(self.tape, strategy, signals, rules, kospi, first_day)
 
     @cached_property
-    def first_taxed_day(self) -> int:
+    def _first_taxed_day(self) -> int:
         """The first day from which on the tax on every sale is known."""
         unknown = self.bars.taxed & np.isnan(self.costs.sale[self.bars.market, self.bars.day])
         return int(self.bars.day[unknown].max()) + 1 if unknown.any() else 0

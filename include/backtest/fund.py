@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,8 +20,8 @@ _POSITIONS_AT_ONCE = 4_096
 class Cohorts:
     """Returns of the positions of each session's signals, summed by the session they are held.
 
-    ``sums[market, day, k]`` is of the signals of ``day`` on ``market``, over the ``k``-th session after it, from 0 up
-    to the horizon. ``counts[market, day]`` are the signals.
+    ``sums[market, day, k]`` is of the signals of ``day`` on ``market``, ``k`` rows of the issue after the entry: from 0
+    to one less than the horizon. ``counts[market, day]`` are the signals.
     """
 
     sums: Floats
@@ -51,6 +52,21 @@ class Cohorts:
         return earned
 
 
+class Positions(NamedTuple):
+    """Positions held from ``entries`` to ``exits``, rows of the bars, by signals of ``signal_day`` on ``market``.
+
+    ``entry_growth`` is the first close over the price paid, costs included; ``sale`` the share of the amount a sale
+    costs.
+    """
+
+    entries: Rows
+    exits: Rows
+    entry_growth: Floats
+    sale: Floats
+    signal_day: NDArray[np.int32]
+    market: NDArray[np.int8]
+
+
 class CohortSums:
     """Adds up cohorts, some positions at a time.
 
@@ -65,22 +81,13 @@ class CohortSums:
         self._sums = np.zeros((self._shape[0] * self._shape[1], horizon))
         self._counts = np.zeros(len(self._sums), np.int64)
 
-    def add(
-        self,
-        *,
-        entries: Rows,
-        exits: Rows,
-        entry_growth: Floats,
-        sale: Floats,
-        signal_day: NDArray[np.int32],
-        market: NDArray[np.int8],
-    ) -> None:
-        """Add positions held from ``entries`` to ``exits``, rows of the bars.
+    def add(self, positions: Positions) -> None:
+        """Add ``positions``.
 
-        ``entry_growth`` is the first close over the price paid, costs included; ``sale`` the share of the amount a sale
-        costs. The growths of a position multiply to its result; what came after the horizon, where it could not be sold
-        in time, counts on its last session.
+        The growths of each multiply to its result; what came after the horizon, where it could not be sold in time,
+        counts on its last session.
         """
+        entries, exits, entry_growth, sale, signal_day, market = positions
         cohort = market.astype(np.int64) * self._shape[1] + signal_day
         sessions_on = np.minimum(self._sums.shape[1] - 1, exits - entries)
         closes = self._bars.adjusted_close

@@ -34,12 +34,11 @@ class MarketBars:
 
     The bars of ``symbols[i]`` are the rows from ``offsets[i]`` to ``offsets[i + 1]``. ``day`` is the place of a row's
     session in ``sessions``, the exchange's sessions in order, from the first bar to the last. Prices in won; ``open``
-    is 0 on a session the issue did not trade, whose close is carried. ``price_factor`` and
-    ``volume_factor`` are what the issue's raw prices and volumes are multiplied by for corporate actions. ``market`` is
-    a place in ``MARKETS``, ``taxed`` whether a sale is taxed (shares are, ETFs and ETNs are not). ``index_open`` and
-    ``index_close`` are of the index an issue is measured against, by ``index`` of the row and day (points; NaN where
-    not published). ``gone`` says by symbol whether it left the market; one that is not, and has no bar on the last
-    sessions, is waited for.
+    is 0 on a session the issue did not trade, whose close is carried. ``price_factor`` and ``volume_factor`` are what
+    the issue's raw prices and volumes are multiplied by for corporate actions. ``market`` is a place in ``MARKETS``,
+    ``taxed`` whether a sale is taxed (shares are, ETFs and ETNs are not). ``index_open`` and ``index_close`` are of the
+    index an issue is measured against, by ``index`` of the row and day (points; NaN where not published). ``gone`` says
+    by symbol whether it left the market; one that is not, and has no bar on the last sessions, is waited for.
     """
 
     symbols: NDArray[np.object_]
@@ -124,12 +123,6 @@ class MarketBars:
     def last_traded(self) -> Rows:
         """Up to each row, the last one with trading, of whatever symbol."""
         return np.maximum.accumulate(np.where(self.traded, np.arange(len(self)), 0))
-
-    def prepare(self) -> None:
-        """Work out now all that is kept once asked for, so that processes split off later share it."""
-        for name, attribute in vars(MarketBars).items():
-            if isinstance(attribute, cached_property):
-                getattr(self, name)
 
     def _at_limit(self, prices: Won, *, upper: bool) -> Flags:
         """Where ``prices`` of traded rows are at the limit or beyond; false where no limit is known for the day."""

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from include.backtest.fund import Cohorts, CohortSums
+from include.backtest.fund import Cohorts, CohortSums, Positions
 from include.backtest.market_bars import LONGEST_HORIZON, Flags, Floats, MarketBars, Rows
 
 Side = Literal["buy", "sell"]
@@ -106,62 +106,60 @@ def outcomes(bars: MarketBars, entries: Entries, side: Side, horizon: int, costs
     sign = 1 if side == "buy" else -1
     sums = CohortSums(bars, horizon, sign)
     starts = range(0, max(len(entries.rows), 1), _ENTRIES_AT_ONCE)
-    blocks = [
-        _close(bars, entries, slice(start, start + _ENTRIES_AT_ONCE), side, horizon, costs, sums) for start in starts
-    ]
+    blocks = [_close(bars, entries, slice(start, start + _ENTRIES_AT_ONCE), side, horizon, costs) for start in starts]
+    for block in blocks:
+        sums.add(block.positions)
     growth = np.concatenate([block.growth for block in blocks])
     return Outcomes(
-        signal_day=np.concatenate([block.signal_day for block in blocks]),
+        signal_day=np.concatenate([block.positions.signal_day for block in blocks]),
         exit_day=np.concatenate([block.exit_day for block in blocks]),
-        market=np.concatenate([block.market for block in blocks]),
+        market=np.concatenate([block.positions.market for block in blocks]),
         returns=sign * (growth - 1),
         excess=sign * (growth - np.concatenate([block.index_growth for block in blocks])),
         cohorts=sums.cohorts(),
         signals=entries.counted,
-        unfilled=entries.unfilled + sum(block.untaxed for block in blocks),
+        unfilled=entries.unfilled + sum(block.tax_unknown for block in blocks),
         pending=entries.pending + sum(block.pending for block in blocks),
     )
 
 
 class _Closed(NamedTuple):
-    """Positions after their horizon, and how many are not closed: no tax is known of the sale, or it is to come."""
+    """Positions after their horizon, and how many are not closed: the tax on the sale is not known, or it is to come.
 
-    signal_day: NDArray[np.int32]
+    ``growth`` and ``index_growth`` are what came of one won paid, and of one held in the index.
+    """
+
+    positions: Positions
     exit_day: NDArray[np.int32]
-    market: NDArray[np.int8]
     growth: Floats
     index_growth: Floats
-    untaxed: int
+    tax_unknown: int
     pending: int
 
 
-def _close(
-    bars: MarketBars, entries: Entries, block: slice, side: Side, horizon: int, costs: CostRates, sums: CohortSums
-) -> _Closed:
-    """Some of ``entries``, also added to ``sums``."""
+def _close(bars: MarketBars, entries: Entries, block: slice, side: Side, horizon: int, costs: CostRates) -> _Closed:
+    """What came of some of ``entries``."""
     signals, rows = entries.signals[block], entries.rows[block]
     exits, is_over = _exits(bars, signals, rows, horizon, side)
     purchase, sale = _costs(bars, rows, exits, side, costs)
     known = ~np.isnan(sale)
     chosen = is_over & known
     exits, rows, sale = exits[chosen], rows[chosen], sale[chosen]
-    exit_day, market, signal_day = bars.day[exits], bars.market[exits], bars.day[signals[chosen]]
+    exit_day = bars.day[exits]
     paid = entries.price[block][chosen] * (1 + purchase[chosen])
-    sums.add(
-        entries=rows,
-        exits=exits,
-        entry_growth=bars.adjusted_close[rows] / paid,
-        sale=sale,
-        signal_day=signal_day,
-        market=market,
-    )
     return _Closed(
-        signal_day,
-        exit_day,
-        market,
+        positions=Positions(
+            entries=rows,
+            exits=exits,
+            entry_growth=bars.adjusted_close[rows] / paid,
+            sale=sale,
+            signal_day=bars.day[signals[chosen]],
+            market=bars.market[exits],
+        ),
+        exit_day=exit_day,
         growth=bars.adjusted_close[exits] * (1 - sale) / paid,
         index_growth=bars.index_close[entries.index[block][chosen], exit_day] / entries.index_open[block][chosen],
-        untaxed=int(np.count_nonzero(is_over & ~known)),
+        tax_unknown=int(np.count_nonzero(is_over & ~known)),
         pending=int(np.count_nonzero(~is_over)),
     )
 

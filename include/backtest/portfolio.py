@@ -20,8 +20,8 @@ from include.trading.rules import Rules
 from include.trading.state import Side, Signal, State
 
 CAPITAL_KRW = 100_000_000
-# A portfolio with room for ten looks no further down the list of what to buy.
-SIGNALS_A_DAY = 30
+# Ten are held and ten bought at most; the rest are for shares too dear for a tenth of what there is.
+SIGNALS_A_DAY = 50
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,6 @@ class Tape:
         for symbol, day in zip(self.bars.symbols[self.bars.gone], last_days[self.bars.gone].tolist(), strict=True):
             found[day + 1].append(symbol)
         return dict(found)
-
-    def prepare(self) -> None:
-        """Work out now all that is kept once asked for, so that processes split off later share it."""
-        for name, attribute in vars(Tape).items():
-            if isinstance(attribute, cached_property):
-                getattr(self, name)
 
     def _number_of(self, row: int) -> int:
         return int(np.searchsorted(self.bars.offsets, row, side="right")) - 1

@@ -4,29 +4,48 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import cached_property
 from threading import Thread
 from typing import Any, TypeVar
+
+from include.backtest.errors import ProcessKilledError
 
 _MOST_PROCESSES = 4
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-# Of a process split off.
-_work: list[Callable[[Any], Any]] = []
-
 
 def map_in_processes(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
     """``work`` on each of ``items``, in order, by as many processes as there are processors.
 
     They have what ``work`` holds from this one; only items and results are copied.
+
+    Raises:
+        ProcessKilledError: one of them was ended from outside.
+        Exception: what ``work`` raises.
     """
     split = multiprocessing.get_context("fork")
     processes = min(_processors(), _MOST_PROCESSES)
-    with ProcessPoolExecutor(processes, split, initializer=_begin, initargs=(work,)) as pool:
-        yield from pool.map(_do, items)
+    with ProcessPoolExecutor(processes, split, initializer=_Worker.begin, initargs=(work,)) as pool:
+        try:
+            yield from pool.map(_Worker.do, items)
+        except BrokenProcessPool as error:
+            raise ProcessKilledError(
+                "a process that did a part of the work was killed: most often the machine has too little memory for "
+                "the history held. Free some, or run where there is more"
+            ) from error
+
+
+def keep_cached(owner: object) -> None:
+    """Work out all cached properties of ``owner`` now, so that processes split off later share them."""
+    for name, attribute in vars(type(owner)).items():
+        if isinstance(attribute, cached_property):
+            getattr(owner, name)
 
 
 def _processors() -> int:
@@ -36,9 +55,21 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _begin(work: Callable[[Any], Any]) -> None:
-    _work.append(work)
-    Thread(target=_end_with_parent, daemon=True).start()
+class _Worker:
+    """A process that was split off."""
+
+    work: Callable[[Any], Any]
+
+    @classmethod
+    def begin(cls, work: Callable[[Any], Any]) -> None:
+        cls.work = work
+        # A progress bar stands in the place of these; its lock may have been held when this process was split off.
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+        Thread(target=_end_with_parent, daemon=True).start()
+
+    @classmethod
+    def do(cls, item: Any) -> Any:
+        return cls.work(item)
 
 
 def _end_with_parent() -> None:
@@ -46,7 +77,3 @@ def _end_with_parent() -> None:
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         os._exit(1)
-
-
-def _do(item: Any) -> Any:
-    return _work[0](item)

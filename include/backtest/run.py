@@ -53,11 +53,15 @@ def run_backtests(
 
     Raises:
         NothingToTestError: there are no bars.
+        MarketChangedError: corporate actions were found while the market was read.
+        NotASessionError: there is a bar of a day that is no session.
+        PanelError: there is a bar of which nothing can be computed.
+        ProcessKilledError: one of its processes was ended from outside.
         WarehouseUnreachableError: the warehouse does not answer.
     """
     tell = on_progress or (lambda *_: None)
     dsn = settings.warehouse_dsn
-    bars = read_market(dsn)
+    bars = read_market(dsn, partial(tell, "years"))
     found = find_signals(dsn, bars, strategies, partial(tell, "issues"))
     slices: list[SliceResult] = []
     portfolios: list[PortfolioResult] = []

@@ -17,6 +17,8 @@ CONFIDENCE = 0.95
 # Fewer results than this say nothing: only their number is told.
 MINIMUM_SAMPLE = 30
 _HORIZONS_OF_A_BLOCK = 4
+# What a sum of squares rounds to is none less.
+_LEAST_BLOCKS = 2 - 1e-9
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Statistics:
     ends of a 95% confidence interval that takes the results of a block of sessions as one piece, since signals of
     neighbouring sessions share what the market did: a block is four horizons long (Cameron and Miller, "A
     Practitioner's Guide to Cluster-Robust Inference", 2015). The interval of the rate is Wilson's (1927) for as many
-    independent results as have its variance. Fewer than two blocks leave both intervals empty.
+    independent results as have its variance. Blocks of unequal size are worth fewer (Carter, Schnepel and Steigerwald,
+    "Asymptotic Behavior of a t-Test Robust to Cluster Heterogeneity", 2017); fewer than two leave both intervals empty.
 
     ``sharpe_ratio`` and ``max_drawdown`` are of the fund of :class:`include.backtest.fund.Cohorts`, the former annual
     and without interest. ``profit_factor`` is the sum of gains over the sum of losses, None without a loss.
@@ -88,22 +91,22 @@ Interval = tuple[float, float] | tuple[None, None]
 
 
 def _interval_of_mean(values: Floats, blocks: NDArray[np.int32]) -> Interval:
-    number, variance = _variance_of_mean(values, blocks)
-    if number < 2:
+    worth, variance = _variance_of_mean(values, blocks)
+    if worth < _LEAST_BLOCKS:
         return None, None
     mean = float(values.mean())
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, number - 1)) * variance**0.5
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, worth - 1)) * variance**0.5
     return mean - reach, mean + reach
 
 
 def _interval_of_rate(successes: Flags, blocks: NDArray[np.int32]) -> Interval:
     """Wilson's, of as many independent results as the rate has the variance of."""
-    number, variance = _variance_of_mean(successes.astype(np.float64), blocks)
-    if number < 2:
+    worth, variance = _variance_of_mean(successes.astype(np.float64), blocks)
+    if worth < _LEAST_BLOCKS:
         return None, None
     rate, count = float(successes.mean()), len(successes)
     # Where all results are alike nothing tells how they hang together: a block counts as one.
-    independent = min(rate * (1 - rate) / variance, count) if variance > 0 else number
+    independent = min(rate * (1 - rate) / variance, count) if variance > 0 else worth
     squared = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) ** 2
     middle = (rate + squared / (2 * independent)) / (1 + squared / independent)
     spread = rate * (1 - rate) / independent + squared / (4 * independent**2)
@@ -111,11 +114,13 @@ def _interval_of_rate(successes: Flags, blocks: NDArray[np.int32]) -> Interval:
     return middle - reach, middle + reach
 
 
-def _variance_of_mean(values: Floats, blocks: NDArray[np.int32]) -> tuple[int, float]:
-    """The number of blocks, and the variance of the mean where the values of a block are of one piece."""
+def _variance_of_mean(values: Floats, blocks: NDArray[np.int32]) -> tuple[float, float]:
+    """How many blocks of equal size the blocks are worth, and the variance of the mean; a block is of one piece."""
     places = blocks - blocks.min()
-    number = int(np.count_nonzero(np.bincount(places)))
+    sizes = np.bincount(places).astype(np.float64)
+    worth = float(len(values) ** 2 / np.square(sizes).sum())
+    number = int(np.count_nonzero(sizes))
     if number < 2:
-        return number, 0.0
+        return worth, 0.0
     sums = np.bincount(places, values - values.mean())
-    return number, float(number / (number - 1) * np.square(sums).sum()) / len(values) ** 2
+    return worth, float(number / (number - 1) * np.square(sums).sum()) / len(values) ** 2

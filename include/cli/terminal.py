@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from include.adjustments.decisions import InvalidDecisionError
-from include.backtest.errors import NothingToTestError
+from include.backtest.errors import MarketChangedError, NothingToTestError, ProcessKilledError
 from include.cold.errors import ColdStorageError
 from include.crawlers.source import UnknownSourceError
 from include.datasets.registry import UnknownDatasetError
@@ -30,6 +30,7 @@ from include.signals.table import NoIndicatorsError
 from include.warehouse.connection import WarehouseUnreachableError
 from include.warehouse.fingerprint import UnknownTableError
 from include.warehouse.migrations import MigrationChangedError
+from include.warehouse.reading import QueryRefusedError
 
 console = Console()
 errors = Console(stderr=True)
@@ -41,6 +42,7 @@ _EXPLAINED = (
     InvalidDecisionError,
     LandingError,
     LookAheadError,
+    MarketChangedError,
     MigrationChangedError,
     NoIndicatorsError,
     NoWarehouseError,
@@ -49,6 +51,8 @@ _EXPLAINED = (
     PaperBookError,
     PanelError,
     PlatformError,
+    ProcessKilledError,
+    QueryRefusedError,
     ScreenError,
     SourceNotConfiguredError,
     StrategyError,

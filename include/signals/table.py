@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,8 +10,10 @@ from datetime import date, datetime
 import numpy as np
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg import sql
 
+from include.indicators.symbol_rows import row_keys, session_days
 from include.signals.catalogue import CATALOGUE
 from include.signals.check import check_on_signals
 from include.signals.evaluate import evaluate
@@ -29,6 +31,13 @@ _SETTINGS = """
     SELECT set_config(name, '0', false) FROM pg_settings
     WHERE name = 'timescaledb.max_tuples_decompressed_per_dml_transaction'
 """
+_INDICATORS = """
+    SELECT {columns} FROM derived.indicator WHERE traded AND symbol = ANY ({symbols}) AND session >= {first}
+"""
+_BARS = """
+    SELECT {columns} FROM mart.adjusted_daily_bar WHERE symbol = ANY ({symbols}) AND session >= {first}
+"""
+_KEY = {"symbol": pa.string(), "session": pa.date32()}
 _TEMPORARY = """
     CREATE TEMPORARY TABLE looked_at (
         symbol text, since date, first date, through date, indicated_at timestamptz
@@ -257,25 +266,29 @@ def _note(connection: psycopg.Connection, block: Sequence[_Task], history: Histo
 
 
 def _read(dsn: str, block: Sequence[_Task], strategies: Sequence[Strategy]) -> History | None:
-    """What ``strategies`` look at of the symbols of ``block``; None where there is nothing."""
-    used = {column for strategy in strategies for column in strategy.columns}
-    columns = (*BARS, *sorted(used - {*BARS}))
-    query = sql.SQL(
-        "SELECT indicator.symbol, indicator.session, {columns} "
-        "FROM derived.indicator AS indicator JOIN mart.adjusted_daily_bar AS bar "
-        "ON bar.symbol = indicator.symbol AND bar.session = indicator.session "
-        "WHERE indicator.traded AND indicator.symbol = ANY ({symbols}) AND indicator.session >= {first} "
-        "AND bar.symbol = ANY ({symbols}) AND bar.session >= {first} ORDER BY indicator.symbol, indicator.session"
-    ).format(
-        columns=sql.SQL(", ").join(
-            sql.Identifier("bar" if column in BARS else "indicator", column) for column in columns
-        ),
-        symbols=sql.Literal([task.symbol for task in block]),
-        first=sql.Literal(min(task.first for task in block)),
-    )
-    schema = pa.schema({"symbol": pa.string(), "session": pa.date32()} | dict.fromkeys(columns, pa.float64()))
-    rows = read_table(dsn, query, schema)
-    return History.from_arrow(rows) if rows.num_rows else None
+    """What ``strategies`` look at of the symbols of ``block``; None where there is nothing.
+
+    Bars and indicators are joined here: of tables just filled the server knows too little to do it well.
+    """
+    of_indicators = sorted({column for strategy in strategies for column in strategy.columns} - {*BARS})
+    part = {
+        "symbols": sql.SQL("{}::text[]").format(sql.Literal([task.symbol for task in block])),
+        "first": sql.Literal(min(task.first for task in block)),
+    }
+    indicators = _read_columns(dsn, _INDICATORS, of_indicators, part)
+    bars = _read_columns(dsn, _BARS, BARS, part)
+    rows = indicators.join(bars, list(_KEY), join_type="inner")
+    if not rows.num_rows:
+        return None
+    number = pc.index_in(rows["symbol"], pa.array(sorted(task.symbol for task in block))).to_numpy()
+    order = np.argsort(row_keys(number, session_days(rows)), kind="stable")
+    return History.from_arrow(rows.take(pa.array(order)))
+
+
+def _read_columns(dsn: str, query: str, columns: Sequence[str], part: Mapping[str, sql.Composable]) -> pa.Table:
+    names = sql.SQL(", ").join(map(sql.Identifier, (*_KEY, *columns)))
+    schema = pa.schema(_KEY | dict.fromkeys(columns, pa.float64()))
+    return read_table(dsn, sql.SQL(query).format(columns=names, **part), schema)
 
 
 def _check(connection: psycopg.Connection, history: History, strategies: Sequence[Strategy]) -> list[Strategy]:

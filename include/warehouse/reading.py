@@ -12,6 +12,10 @@ from psycopg import sql
 from include.warehouse.connection import WarehouseUnreachableError, address_of, connect
 
 
+class QueryRefusedError(RuntimeError):
+    """The server refused a query, or gave it up; the message is the server's."""
+
+
 @contextmanager
 def read_batches(
     dsn: str, query: sql.Composable, schema: pa.Schema | None = None
@@ -28,12 +32,17 @@ def read_batches(
 
     Raises:
         WarehouseUnreachableError: the warehouse does not answer, or broke off between two batches.
-        adbc_driver_manager.Error: the server refused the query; the message is the server's.
+        QueryRefusedError: the server refused the query, or gave it up.
     """
     with _connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("SET ROLE analyst")
         cursor.execute("SET client_encoding = 'UTF8'")  # Arrow's; a database may be set to another
-        cursor.execute(query.as_string())
+        try:
+            cursor.execute(query.as_string())
+        except dbapi.Error as error:
+            # What the query was can be megabytes of symbols.
+            reason = str(error).partition("\nQuery was:")[0]
+            raise QueryRefusedError(f"the warehouse at {address_of(dsn)} refused a query: {reason}") from error
         with cursor.fetch_record_batch() as reader:
             yield (_with_decimals(batch, schema) for batch in _until_broken(reader, dsn))
 
@@ -42,7 +51,7 @@ def read_table(dsn: str, query: sql.Composable, schema: pa.Schema) -> pa.Table:
     """All rows of one SELECT, run as ``analyst``; ``schema`` is that of its answer.
 
     Raises:
-        WarehouseUnreachableError, adbc_driver_manager.Error: as :func:`read_batches`.
+        WarehouseUnreachableError, QueryRefusedError: as :func:`read_batches`.
     """
     with read_batches(dsn, query) as batches:
         return pa.Table.from_batches(batches, schema)
@@ -51,9 +60,9 @@ def read_table(dsn: str, query: sql.Composable, schema: pa.Schema) -> pa.Table:
 def _connect(dsn: str) -> dbapi.Connection:
     try:
         return dbapi.connect(dsn, autocommit=True)
-    except dbapi.OperationalError:
+    except dbapi.OperationalError as error:
         connect(dsn).close()  # fails for the same reason, in words made for people
-        raise
+        raise WarehouseUnreachableError(f"cannot reach the warehouse at {address_of(dsn)}: {error}") from error
 
 
 def _with_decimals(batch: pa.RecordBatch, schema: pa.Schema | None) -> pa.RecordBatch:

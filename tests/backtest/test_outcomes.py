@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import include.backtest.fund
+import include.backtest.outcomes
 from include.backtest.market_bars import MARKETS, MarketBars
 from include.backtest.outcomes import HORIZONS, CostRates, Outcomes, Side, follow, outcomes
 from include.market.limits import PriceRange, limit_prices
@@ -159,7 +161,30 @@ def test_the_growths_of_a_position_multiply_to_its_result(market: MarketBars, ho
             sign = 1 if side == "buy" else -1
             assert found.cohorts.counts.sum() == 1
             growth = np.prod(1 + sign * found.cohorts.sums.sum(axis=(0, 1)))
-            assert sign * (growth - 1) == pytest.approx(found.returns[0], abs=1e-6)
+            assert sign * (growth - 1) == pytest.approx(found.returns[0], abs=1e-12)
+
+
+@given(drawn_markets(), st.sampled_from(HORIZONS), st.sampled_from(("buy", "sell")))
+def test_cohorts_are_the_sum_of_their_positions(market: MarketBars, horizon: int, side: Side) -> None:
+    rows = list(range(len(market)))
+    together = follow_all(market, rows, side, horizon).cohorts
+    alone = [follow_all(market, [row], side, horizon).cohorts for row in rows]
+    assert np.array_equal(together.counts, sum(each.counts for each in alone))
+    assert together.sums == pytest.approx(sum(each.sums for each in alone), abs=1e-12)
+
+
+@given(drawn_markets(), st.sampled_from(HORIZONS), st.sampled_from(("buy", "sell")))
+def test_how_many_are_worked_out_at_once_changes_nothing(market: MarketBars, horizon: int, side: Side) -> None:
+    rows = list(range(len(market)))
+    whole = follow_all(market, rows, side, horizon)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(include.backtest.outcomes, "_ENTRIES_AT_ONCE", 7)
+        patch.setattr(include.backtest.fund, "_POSITIONS_AT_ONCE", 3)
+        parts = follow_all(market, rows, side, horizon)
+    for name in ("signal_day", "exit_day", "market", "returns", "excess", "unfilled", "pending"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name), name)
+    assert np.array_equal(parts.cohorts.counts, whole.cohorts.counts)
+    assert parts.cohorts.sums == pytest.approx(whole.cohorts.sums, abs=1e-12)
 
 
 @pytest.mark.parametrize("horizon", [1, 5, 20])
@@ -174,7 +199,7 @@ def test_a_fund_that_follows_a_stock_every_session_earns_what_the_stock_does(hor
     own = closes[1:] / closes[:-1] - 1
     # From the session on which the fund is invested whole, to the last on which it still is.
     whole = slice(horizon - 1, 199 - horizon + 1)
-    assert earned[whole] == pytest.approx(own[whole], abs=1e-6)
+    assert earned[whole] == pytest.approx(own[whole], abs=1e-12)
 
 
 def walk(market: MarketBars, row: int, side: Side, horizon: int) -> float | str:

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from include.adjustments.refresh import refresh_adjustments
-from include.backtest import following
-from include.backtest.errors import NothingToTestError
+from include.backtest import finding, following, reading
+from include.backtest.errors import MarketChangedError, NothingToTestError
 from include.backtest.finding import Found, find_signals
 from include.backtest.following import follow_signals
 from include.backtest.market_bars import MarketBars
@@ -24,7 +24,9 @@ from include.backtest.reading import read_market
 from include.backtest.results import SliceResult
 from include.backtest.run import BacktestReport, run_backtests
 from include.backtest.statistics import Statistics
+from include.indicators.factors import Factor
 from include.indicators.table import refresh_indicators
+from include.market.calendar import NotASessionError
 from include.platform.postgres import PostgresServer
 from include.settings import Settings, load_settings
 from include.signals.catalogue import strategy_named
@@ -33,7 +35,9 @@ from include.simulator.exchange.market import SimulatedMarket
 from tests.adjustments.loading import fetch, load_bars, of_dataset
 
 FIRST, LAST = date(2021, 1, 4), date(2022, 6, 30)
-STRATEGIES = tuple(map(strategy_named, ("ma20_breakout", "rsi_overbought", "desk_buy", "desk_sell")))
+STRATEGIES = tuple(
+    map(strategy_named, ("ma20_breakout", "rsi_overbought", "desk_buy", "desk_sell", "foreign_accumulation"))
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Trial:
 
 @pytest.fixture(scope="module")
 def trial(server: PostgresServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
-    """A small market, with an index over its second half."""
+    """A small market, with an index over its second half; foreigners buy a few issues in every other month."""
     name = f"warehouse_{secrets.token_hex(6)}"
     dsn = server.create_database(name, template=migrated_template)
     home = tmp_path_factory.mktemp("backtest")
@@ -69,8 +73,17 @@ def trial(server: PostgresServer, migrated_template: str, tmp_path_factory: pyte
             "FROM market.session WHERE session BETWEEN '2021-10-01' AND %s",
             [LAST],
         )
-    bars = read_market(dsn)
-    found = find_signals(dsn, bars, STRATEGIES, lambda *_: None)
+        connection.execute("SELECT ops.ensure_year_partitions('market.investor_flow', %s, %s)", [FIRST, LAST])
+        connection.execute(
+            "INSERT INTO market.investor_flow (symbol, session, investor, net_krw, source, batch_id, known_at) "
+            "SELECT symbol, session, 'foreign', 1e12 * (extract(month FROM session)::integer % 2), 'test', 0, now() "
+            "FROM market.daily_bar WHERE symbol IN (SELECT symbol FROM market.instrument ORDER BY symbol LIMIT 12)"
+        )
+    bars = read_market(dsn, lambda *_: None)
+    with pytest.MonkeyPatch.context() as patch:
+        # What is kept by the run below was found of all issues at once.
+        patch.setattr(finding, "_ISSUES_AT_ONCE", 7)
+        found = find_signals(dsn, bars, STRATEGIES, lambda *_: None)
     slices = [each for of_slices, _ in follow_signals(bars, found) for each in of_slices]
     yield Trial(settings, run_backtests(settings, STRATEGIES), bars, found, slices)
     server.drop_database(name)
@@ -124,7 +137,7 @@ def test_portfolios_have_a_curve_over_all_sessions(trial: Trial) -> None:
     curves = trial.fetch("SELECT strategy, min(session), max(session), count(*) FROM mart.backtest_equity GROUP BY 1")
     sessions = trial.bars.sessions
     span = sessions[0].item(), sessions[-1].item(), len(sessions)
-    assert sorted(curves) == [("desk_buy", *span), ("ma20_breakout", *span)]
+    assert sorted(curves) == [(name, *span) for name in ("desk_buy", "foreign_accumulation", "ma20_breakout")]
 
 
 def test_signals_are_those_of_the_table(trial: Trial) -> None:
@@ -136,7 +149,7 @@ def test_signals_are_those_of_the_table(trial: Trial) -> None:
         numbers = np.searchsorted(bars.offsets, each.rows, side="right") - 1
         sessions = bars.sessions[bars.day[each.rows]].tolist()
         here |= {(*place, each.strategy.name) for place in zip(bars.symbols[numbers], sessions, strict=True)}
-    assert here
+    assert {name for *_, name in here} == {strategy.name for strategy in STRATEGIES}
     assert here == set(trial.fetch("SELECT symbol, session, strategy FROM mart.signal"))
 
 
@@ -158,3 +171,22 @@ def test_portfolios_listen_to_strategies_there_are() -> None:
 def test_an_empty_warehouse_is_told(settings: Settings) -> None:
     with pytest.raises(NothingToTestError, match="krxw backfill"):
         run_backtests(settings)
+
+
+def test_a_bar_of_a_day_that_is_no_session_is_told(warehouse: str) -> None:
+    last = date(2021, 1, 15)
+    for block in SimulatedMarket(3, 10, FIRST, last).iter_blocks():
+        load_bars(warehouse, of_dataset(block))
+    for sessions in ([last], [FIRST, last]):
+        with psycopg.connect(warehouse) as connection:
+            connection.execute("DELETE FROM market.session WHERE session = ANY (%s)", [sessions])
+        with pytest.raises(NotASessionError, match=f"has a bar on {sessions[0]}, which is no session"):
+            read_market(warehouse, lambda *_: None)
+
+
+def test_corporate_actions_found_meanwhile_end_the_reading(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = [Factor("000000", FIRST, LAST, 0.5, 2.0)]
+    factors = iter([earlier, []])
+    monkeypatch.setattr(reading, "_read_factors", lambda _: next(factors))
+    with pytest.raises(MarketChangedError, match="Run it again"):
+        read_market(trial.settings.warehouse_dsn, lambda *_: None)

@@ -92,7 +92,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say_though_signals_hang_toget
     assert held_rate > 0.82 * trials
 
 
-@given(st.lists(st.floats(-0.5, 0.5), min_size=MINIMUM_SAMPLE, max_size=80))
+@given(st.lists(st.floats(-0.5, 0.5), min_size=40, max_size=80))
 def test_estimates_lie_in_their_intervals(values: list[float]) -> None:
     found = summary(results(values), 5)
     assert found.success_rate_low is not None
@@ -100,3 +100,25 @@ def test_estimates_lie_in_their_intervals(values: list[float]) -> None:
     assert found.success_rate_low <= found.success_rate <= found.success_rate_high  # type: ignore[operator]
     assert found.mean_return_low <= found.mean_return <= found.mean_return_high  # type: ignore[operator]
     assert -1 <= found.max_drawdown <= 0  # type: ignore[operator]
+
+
+def test_one_block_that_outweighs_all_others_tells_no_interval() -> None:
+    values = np.random.default_rng(1).normal(-0.14, 0.2, 1_203)
+    # 1,202 results of one block of sessions, and one of a far one: what they share nothing can tell.
+    found = summary(results(values.tolist(), [0] * 1_202 + [500]), 20)
+    assert (found.mean_return_low, found.mean_return_high) == (None, None)
+    assert (found.success_rate_low, found.success_rate_high) == (None, None)
+
+
+def test_intervals_hold_the_truth_where_some_blocks_outweigh_others() -> None:
+    random = np.random.default_rng(7)
+    held, trials = 0, 150
+    for _ in range(trials):
+        sizes = [400, 200, 100, *[20] * 9]
+        days = np.repeat(np.arange(len(sizes)) * 20, sizes)
+        shared = np.repeat(random.normal(0, 0.05, len(sizes)), sizes)
+        found = summary(results((shared + random.normal(0, 0.05, len(days))).tolist(), days.tolist()), 5)
+        assert found.mean_return_low is not None
+        held += found.mean_return_low <= 0 <= found.mean_return_high  # type: ignore[operator]
+    # With as many degrees of freedom as there are blocks it would be three quarters of the trials.
+    assert held > 0.85 * trials

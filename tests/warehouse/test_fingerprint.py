@@ -11,7 +11,7 @@ from include.datasets.registry import datasets
 from include.warehouse.connection import WarehouseUnreachableError
 from include.warehouse.content_digest import ContentDigest
 from include.warehouse.fingerprint import DERIVED_TABLES, UnknownTableError, fingerprint, fingerprints
-from include.warehouse.reading import read_batches
+from include.warehouse.reading import QueryRefusedError, read_batches
 from tests.warehouse.bars import DAILY_BAR, load, made_up_bars, shuffled
 
 # How the knowledge came here, as source and batch of a fact.
@@ -184,6 +184,16 @@ def test_a_server_that_breaks_off_is_an_error_and_not_the_end_of_the_rows(wareho
         )
         with pytest.raises(WarehouseUnreachableError, match="broke off while rows were read"):
             list(batches)
+
+
+def test_a_query_the_server_refuses_is_told_without_the_query(warehouse: str) -> None:
+    query = sql.SQL("SELECT nothing, {} FROM market.daily_bar").format(sql.Literal("x" * 10_000))
+    with (
+        pytest.raises(QueryRefusedError, match='column "nothing" does not exist') as raised,
+        read_batches(warehouse, query),
+    ):
+        pass
+    assert len(str(raised.value)) < 500
 
 
 def test_reading_writes_nothing(warehouse: str) -> None:
