@@ -105,10 +105,10 @@ def outcomes(bars: MarketBars, entries: Entries, side: Side, horizon: int, costs
     """
     sign = 1 if side == "buy" else -1
     sums = CohortSums(bars, horizon, sign)
-    starts = range(0, max(len(entries.rows), 1), _ENTRIES_AT_ONCE)
-    blocks = [_close(bars, entries, slice(start, start + _ENTRIES_AT_ONCE), side, horizon, costs) for start in starts]
-    for block in blocks:
-        sums.add(block.positions)
+    blocks: list[_Closed] = []
+    for start in range(0, max(len(entries.rows), 1), _ENTRIES_AT_ONCE):
+        blocks.append(_close(bars, entries, slice(start, start + _ENTRIES_AT_ONCE), side, horizon, costs))
+        sums.add(blocks[-1].positions)
     growth = np.concatenate([block.growth for block in blocks])
     return Outcomes(
         signal_day=np.concatenate([block.positions.signal_day for block in blocks]),
