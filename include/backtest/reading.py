@@ -21,13 +21,12 @@ from include.indicators.index_level import INDEX_OF_MARKET, INDICES, KOSPI
 from include.indicators.inputs import read_index_levels
 from include.indicators.symbol_rows import row_keys, session_days
 from include.market.calendar import NotASessionError
+from include.trading.rules import SESSIONS_ABSENT
 from include.warehouse.connection import connect
 from include.warehouse.reading import read_table
 
 # One is received while the server reads another.
 _YEARS_AT_ONCE = 2
-# An issue without a bar on so many of the latest sessions is taken for delisted.
-_SESSIONS_ABSENT = 5
 _BARS_OF_YEAR = """
     SELECT symbol, session, open, high, low, close, base_price, volume, market, kind = 'STOCK' AS taxed
     FROM mart.daily_bar
@@ -159,7 +158,7 @@ def _gone(
     """
     gone = np.zeros(len(symbols), np.bool_)
     for of_kind in (are_shares, ~are_shares):
-        gone[of_kind] = last_days[of_kind].max(initial=0) - last_days[of_kind] >= _SESSIONS_ABSENT
+        gone[of_kind] = last_days[of_kind].max(initial=0) - last_days[of_kind] >= SESSIONS_ABSENT
     for place in np.flatnonzero(~gone).tolist():
         listed = delisted_on.get(symbols[place])
         gone[place] = listed is not None and listed > sessions[last_days[place]].item()

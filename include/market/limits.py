@@ -113,6 +113,16 @@ def etp_limit_price_arrays(bases: NDArray[np.int64], session: date) -> tuple[NDA
     return lower - lower % table.tick_array(lower), upper - upper % table.tick_array(upper)
 
 
+def etp_limit_prices(base: int, session: date) -> PriceRange:
+    """As :func:`limit_prices` of ETFs and ETNs.
+
+    Raises:
+        UnknownLimitError: see :func:`price_limit_percent`.
+    """
+    lower, upper = etp_limit_price_arrays(np.array([base], np.int64), session)
+    return PriceRange(lower=int(lower[0]), upper=int(upper[0]))
+
+
 def first_day_opening_range(offer_price: int, market: Market, session: date) -> PriceRange:
     """Where an IPO's opening auction may settle before 2023-06-26: 90%-200% of the offer price.
 

@@ -17,12 +17,9 @@ from include.market.symbols import Market
 from include.paper_book.books import Book, PaperBookError
 from include.trading.fills import Bar
 from include.trading.portfolio import Obstacle, Outcome, Status, Step
+from include.trading.rules import SESSIONS_ABSENT
 from include.trading.state import Order, Position, Signal, State
 from include.warehouse.connection import SQL_QUERIES
-
-# An issue without a row in so many sessions with bars of its kind has left the market, whether or not a list of
-# delistings says so.
-_SESSIONS_ABSENT = 5
 
 
 @dataclass(frozen=True)
@@ -70,14 +67,16 @@ def readiness(connection: psycopg.Connection, book: Book, session: date, enough:
 
 def latest_session(connection: psycopg.Connection) -> date | None:
     """The last session with daily bars; None where there are none."""
-    [[session]] = connection.execute("SELECT max(session) FROM market.daily_bar").fetchall()
-    return session  # type: ignore[no-any-return]
+    session: date | None
+    [(session,)] = connection.execute("SELECT max(session) FROM market.daily_bar").fetchall()
+    return session
 
 
 def first_session(connection: psycopg.Connection) -> date | None:
     """The first session with daily bars; None where there are none."""
-    [[session]] = connection.execute("SELECT min(session) FROM market.daily_bar").fetchall()
-    return session  # type: ignore[no-any-return]
+    session: date | None
+    [(session,)] = connection.execute("SELECT min(session) FROM market.daily_bar").fetchall()
+    return session
 
 
 def next_session(connection: psycopg.Connection, day: date, *, included: bool = False) -> date:
@@ -87,12 +86,13 @@ def next_session(connection: psycopg.Connection, day: date, *, included: bool = 
         PaperBookError: the calendar has none.
     """
     comparison = sql.SQL(">=" if included else ">")
-    row = connection.execute(
+    following: date | None
+    [(following,)] = connection.execute(
         sql.SQL("SELECT min(session) FROM market.session WHERE session {} %s").format(comparison), [day]
-    ).fetchone()
-    if row is None or row[0] is None:
+    ).fetchall()
+    if following is None:
         raise PaperBookError(f"the calendar ends before {day}, or on it")
-    return row[0]  # type: ignore[no-any-return]
+    return following
 
 
 def read_signals(connection: psycopg.Connection, book: Book, session: date, coming: date | None) -> list[Signal]:
@@ -149,7 +149,7 @@ def read_delisted(connection: psycopg.Connection, state: State, session: date) -
             "products": [position.product for position in state.positions],
             "opened": [position.opened for position in state.positions],
             "session": session,
-            "absent": _SESSIONS_ABSENT,
+            "absent": SESSIONS_ABSENT,
         },
     )
     return {symbol for (symbol,) in rows}

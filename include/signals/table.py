@@ -213,8 +213,9 @@ def _tasks(connection: psycopg.Connection, strategies: Sequence[Strategy], *, wh
 
 def _earliest(connection: psycopg.Connection) -> date:
     """The first session there are indicators of; today where there are none."""
+    earliest: date
     [(earliest,)] = connection.execute("SELECT coalesce(min(session), current_date) FROM derived.indicator").fetchall()
-    return earliest  # type: ignore[no-any-return]
+    return earliest
 
 
 def _blocks(tasks: Sequence[_Task], earliest: date) -> list[list[_Task]]:

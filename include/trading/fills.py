@@ -23,7 +23,7 @@ from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
 
-from include.market.limits import UnknownLimitError, limit_prices, price_limit_percent
+from include.market.limits import PriceRange, UnknownLimitError, etp_limit_prices, limit_prices
 from include.market.symbols import Market
 from include.market.ticks import TickTable, etp_tick_table, tick_table
 from include.trading.costs import Product
@@ -153,22 +153,19 @@ def _down(price: int, grid: TickTable) -> int:
 
 def _is_at_upper_limit(price: int, bar: Bar, session: date) -> bool:
     limits = _limits(bar, session)
-    return price >= limits[1] > bar.base_price if limits else bar.low == bar.high > bar.base_price
+    return price >= limits.upper > bar.base_price if limits else bar.low == bar.high > bar.base_price
 
 
 def _is_at_lower_limit(price: int, bar: Bar, session: date) -> bool:
     limits = _limits(bar, session)
-    return price <= limits[0] < bar.base_price if limits else bar.low == bar.high < bar.base_price
+    return price <= limits.lower < bar.base_price if limits else bar.low == bar.high < bar.base_price
 
 
-def _limits(bar: Bar, session: date) -> tuple[int, int] | None:
+def _limits(bar: Bar, session: date) -> PriceRange | None:
     """The lowest and highest price allowed; None where no limit is known."""
     try:
         if bar.product == "STOCK":
-            limits = limit_prices(bar.base_price, bar.market, session)
-            return limits.lower, limits.upper
-        amount = bar.base_price * price_limit_percent(bar.market, session) // 100
+            return limit_prices(bar.base_price, bar.market, session)
+        return etp_limit_prices(bar.base_price, session)
     except UnknownLimitError:
         return None
-    grid = etp_tick_table(session)
-    return _down(bar.base_price - amount, grid), _down(bar.base_price + amount, grid)

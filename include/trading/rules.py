@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+# An issue without a bar in so many sessions with bars of its kind has left the market, whether or not a list of
+# delistings says so.
+SESSIONS_ABSENT = 5
+
 
 class InvalidRulesError(ValueError):
     """A rule is out of its range, or is none."""
