@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
 import psycopg
 import typer
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -29,6 +31,7 @@ _Name = Annotated[str, typer.Argument(help="Name of the screen.")]
 _File = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The screen in JSON: docs/screens.md.")
 ]
+_WIDER_THAN_ANY = 10_000
 _By = Annotated[str | None, typer.Option(help="Who; by default the login at the database.")]
 
 
@@ -146,13 +149,25 @@ def _describe(shown: Screen) -> None:
 def _print_found(shown: Screen, found: Found) -> None:
     numbers = [column for column in shown.columns if column != "name"]
     right = ("rank", *(name for name in numbers if not COLUMNS[name].is_text))
-    table = _table("rank", "symbol", "name", *numbers, right=right, wrapped=(*numbers,))
+    table = _table("rank", "symbol", "name", *numbers, right=right)
     for hit in found.kept:
         values = [_value(hit.values[column]) for column in numbers]
         _add_row(table, str(hit.rank), hit.symbol, hit.name or "", *values)
-    console.print(table)
+    unlimited = console.options.update(max_width=_WIDER_THAN_ANY)
+    if console.measure(table, options=unlimited).maximum <= console.width:
+        console.print(table)
+    else:
+        _print_below_each_other(found, numbers)
     kept = f", {len(found.kept):,} shown" if len(found.kept) < found.hits else ""
     _print(f"{found.session}: {found.hits:,} hits among {found.considered:,} issues considered{kept}")
+
+
+def _print_below_each_other(found: Found, columns: Sequence[str]) -> None:
+    """For terminals too narrow for a column each."""
+    for hit in found.kept:
+        _print(f"{hit.rank:4}  {hit.symbol}  {hit.name or ''}")
+        values = (f"{column} {_value(hit.values[column])}" for column in columns)
+        console.print(Padding(Text("  ".join(values), style="dim"), (0, 0, 0, 6)))
 
 
 def _value(value: object) -> str:

@@ -77,18 +77,19 @@ def list_signals(
         console.print(f"There are no such signals{of}. Were they looked for? krxw signals refresh")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("session", "symbol", "name", "side"):
+    headings = ("symbol", "name", "side") if session else ("session", "symbol", "name", "side")
+    for heading in headings:
         table.add_column(heading, no_wrap=True, max_width=16)
     table.add_column("strength", justify="right", no_wrap=True)
-    table.add_column("strategy", no_wrap=True)
-    table.add_column("reason", no_wrap=False)
+    table.add_column("strategy: reason", no_wrap=False)
     for row in rows[:limit]:
         strength = f"[bold]{row['strength']:.0f}[/]" if row["priority"] == "high" else f"{row['strength']:.0f}"
-        place = (str(row["session"]), row["symbol"], escape(row["name"] or ""), row["side"])
-        table.add_row(*place, strength, row["strategy"], escape(row["reason"]))
+        place = (escape(str(row[heading] or "")) for heading in headings)
+        table.add_row(*place, strength, f"{row['strategy']}: {escape(row['reason'])}")
     console.print(table)
+    of = f"{session}: " if session else ""
     more = f"the first {limit:,}; there are more: --limit" if len(rows) > limit else f"{len(rows):,} signals"
-    console.print(f"{more}, high priority in bold", highlight=False)
+    console.print(f"{of}{more}, high priority in bold", highlight=False)
 
 
 @signals.command()

@@ -82,6 +82,18 @@ def test_a_screen_is_checked_added_run_changed_and_removed(krxw: Run, dsn: str, 
         assert connection.execute("SELECT count(*) FROM mart.screen_result").fetchone() == (2,)
 
 
+def test_numbers_are_whole_on_a_narrow_terminal(krxw: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def values() -> list[str]:
+        said = krxw("run", "oversold_rebound")
+        assert said.exit_code == 0, said.stderr
+        return sorted(re.findall(r"\d{1,3}(?:,\d{3})+|\d+\.\d+", said.stdout))
+
+    wide = values()
+    assert wide
+    monkeypatch.setattr(console, "width", 48)
+    assert values() == wide
+
+
 def test_what_is_wrong_is_said_without_a_traceback(krxw: Run, tmp_path: Path) -> None:
     file = tmp_path / "wrong.json"
     file.write_text(json.dumps(CHEAP | {"conditions": [{"column": "rsi14", "op": "<", "value": 130}]}))
