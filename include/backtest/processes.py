@@ -64,7 +64,7 @@ class _Worker:
     @classmethod
     def begin(cls, work: Callable[[Any], Any]) -> None:
         cls.work = work
-        # Looking for cycles among millions of signals takes a tenth of the time, and there are none.
+        # Looking for cycles among millions of signals takes a tenth of the time; what there are end with the process.
         gc.disable()
         # A progress bar stands in the place of these; its lock may have been held when this process was split off.
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
