@@ -46,10 +46,13 @@ def backtests() -> None:
 
     @task
     def test_strategies() -> str:
+        from include.adjustments.refresh import refresh_adjustments
         from include.backtest.run import run_backtests
         from include.settings import load_settings
 
-        summary = run_backtests(load_settings()).summary()
+        settings = load_settings()
+        log.info(refresh_adjustments(settings.warehouse_dsn).summary())
+        summary = run_backtests(settings).summary()
         log.info(summary)
         return summary
 

@@ -77,7 +77,7 @@ def run_backtests(
         new = Path(scratch) / "pages"
         write_pages(new, span, strategies, slices, portfolios, now)
         with _replaced(pages, new, Path(scratch) / "earlier"):
-            replace_results(dsn, span, slices, portfolios, now)
+            replace_results(dsn, span, strategies, slices, portfolios, now)
     signals = sum(len(each.rows) for each in found)
     return BacktestReport(len(found), len(bars.symbols), len(bars), signals, *span, pages / "index.html")
 

@@ -14,6 +14,8 @@ from psycopg.types.json import Jsonb
 
 from include.backtest.results import PortfolioResult, SliceResult
 from include.backtest.statistics import Statistics
+from include.signals.strategy import Strategy
+from include.signals.table import register_strategies
 from include.warehouse.connection import connect
 
 _KEY = ("strategy", "strategy_version", "horizon", "slice_by", "slice")
@@ -39,17 +41,21 @@ _PORTFOLIO_FIGURES = (
 def replace_results(
     dsn: str,
     span: tuple[date, date],
+    strategies: Sequence[Strategy],
     slices: Iterable[SliceResult],
     portfolios: Sequence[PortfolioResult],
     computed_at: datetime,
 ) -> None:
-    """Replace what an earlier run found, in one transaction.
+    """Replace what an earlier run found of whichever strategies by what this one found of ``strategies``.
+
+    It is one transaction.
 
     Raises:
         WarehouseUnreachableError: the warehouse does not answer.
     """
     with connect(dsn, "etl") as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('backtests'))")
+        register_strategies(connection, strategies)
         for table in ("backtest", "backtest_portfolio", "backtest_equity"):
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier("derived", table)))
         rows = (_slice_row(found, span, computed_at) for found in slices)

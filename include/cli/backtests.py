@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from include.adjustments.refresh import refresh_adjustments
 from include.cli.terminal import console, plain_errors
 from include.settings import load_settings
 
@@ -15,7 +16,10 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest() -> None:
-    """Test every strategy on every bar in the warehouse, and write the pages of what came of it."""
+    """Test every strategy on every bar in the warehouse, and write the pages of what came of it.
+
+    Corporate actions are brought up to date first.
+    """
     # What it stands on takes seconds to import, which other commands need not wait for.
     from include.backtest.run import run_backtests
 
@@ -28,5 +32,7 @@ def backtest() -> None:
                 shown[what] = progress.add_task(what)
             progress.update(shown[what], completed=done, total=total)
 
-        report = run_backtests(load_settings(), on_progress=tell)
+        settings = load_settings()
+        refresh_adjustments(settings.warehouse_dsn)
+        report = run_backtests(settings, on_progress=tell)
     console.print(report.summary(), soft_wrap=True)

@@ -116,13 +116,33 @@ _HOLDINGS = (
     ScreenColumn("limit_used_pct", "Held by foreigners of what they may hold", "percent", minimum=0),
 )
 _FLOWS = (
-    ScreenColumn("individual_net_krw", "Net buying of individuals on the session", AMOUNT),
-    ScreenColumn("individual_net_shares", "Net buying of individuals on the session", SHARES),
-    ScreenColumn("foreign_net_krw", "Net buying of foreigners, registered and other, on the session", AMOUNT),
-    ScreenColumn("foreign_net_shares", "Net buying of foreigners, registered and other, on the session", SHARES),
-    ScreenColumn("institution_net_krw", "Net buying of institutions on the session", AMOUNT),
-    ScreenColumn("institution_net_shares", "Net buying of institutions on the session", SHARES),
-    ScreenColumn("pension_net_krw", "Net buying of pension funds, a part of institutions, on the session", AMOUNT),
+    ScreenColumn(
+        "individual_net_krw", "Net buying of individuals on the session; null where they did not trade it", AMOUNT
+    ),
+    ScreenColumn(
+        "individual_net_shares", "Net buying of individuals on the session; null where they did not trade it", SHARES
+    ),
+    ScreenColumn(
+        "foreign_net_krw",
+        "Net buying of foreigners, registered and other, on the session; null where they did not trade it",
+        AMOUNT,
+    ),
+    ScreenColumn(
+        "foreign_net_shares",
+        "Net buying of foreigners, registered and other, on the session; null where they did not trade it",
+        SHARES,
+    ),
+    ScreenColumn(
+        "institution_net_krw", "Net buying of institutions on the session; null where they did not trade it", AMOUNT
+    ),
+    ScreenColumn(
+        "institution_net_shares", "Net buying of institutions on the session; null where they did not trade it", SHARES
+    ),
+    ScreenColumn(
+        "pension_net_krw",
+        "Net buying of pension funds, a part of institutions, on the session; null where they did not trade it",
+        AMOUNT,
+    ),
 )
 
 COLUMNS: Mapping[str, ScreenColumn] = MappingProxyType(

@@ -147,24 +147,29 @@ def refresh_signals(
     return SignalReport(len(tasks), added, changed, withdrawn, tuple(unevaluated))
 
 
+def register_strategies(connection: psycopg.Connection, strategies: Sequence[Strategy]) -> None:
+    """Keep what ``strategies`` are declared as in ``derived.strategy``; what is there of others stays."""
+    for strategy in strategies:
+        declared = {
+            "name": strategy.name,
+            "version": strategy.version,
+            "title": strategy.title,
+            "family": strategy.family,
+            "side": strategy.side,
+            "condition": strategy.words,
+            "strength": strategy.strength_in_words,
+            "source": strategy.source,
+            "memory": strategy.memory,
+            "stop_loss_pct": strategy.stop_loss_pct,
+        }
+        connection.execute((SQL_QUERIES / "register_strategy.sql").read_bytes(), declared)
+
+
 def _register(connection: psycopg.Connection, strategies: Sequence[Strategy]) -> int:
     """Keep ``derived.strategy`` as declared; how many signals of strategies no longer declared were withdrawn."""
     names = [strategy.name for strategy in strategies]
     with connection.transaction():
-        for strategy in strategies:
-            declared = {
-                "name": strategy.name,
-                "version": strategy.version,
-                "title": strategy.title,
-                "family": strategy.family,
-                "side": strategy.side,
-                "condition": strategy.words,
-                "strength": strategy.strength_in_words,
-                "source": strategy.source,
-                "memory": strategy.memory,
-                "stop_loss_pct": strategy.stop_loss_pct,
-            }
-            connection.execute((SQL_QUERIES / "register_strategy.sql").read_bytes(), declared)
+        register_strategies(connection, strategies)
         retired = connection.execute(
             "UPDATE derived.strategy SET retired_at = now(), evaluated_version = NULL "
             "WHERE retired_at IS NULL AND name <> ALL (%s) RETURNING name",

@@ -13,8 +13,9 @@ so where it leaves a doubt the order is the loser:
   open, without slippage, where that is beyond.
 - At most ``participation_pct`` of the session's volume; the rest is not filled.
 
-Where no limit is known (KOSDAQ before 1996-11-25), a session with one price off the base counts as locked at its limit.
-ETFs and ETNs are held to the 30% of others; leveraged ones have a multiple of it, which is not told.
+Where no limit is known (KOSPI before 1995-04-01, KOSDAQ before 1996-11-25), a session with one price off the base
+counts as locked at its limit. ETFs and ETNs are held to the 30% of others; leveraged ones have a multiple of it, which
+is not told.
 """
 
 from __future__ import annotations

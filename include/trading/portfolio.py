@@ -251,7 +251,11 @@ class _Day:
             bar = self.bars.get(position.symbol)
             fill, cause = None, Cause.STOP_LOSS
             if position.stop is not None:
-                fill = sell_at_stop(bar, position.stop, position.shares, self.session, self.rules)
+                stop = position.stop
+                if bar is not None and position.opened == self.session:
+                    # Bought at this open, however much worse: it has to fall below it first.
+                    stop = min(stop, bar.open - 1)
+                fill = sell_at_stop(bar, stop, position.shares, self.session, self.rules)
             if fill is None and position.target is not None:
                 fill = sell_at_target(bar, position.target, position.shares, self.session, self.rules)
                 cause = Cause.TARGET

@@ -104,6 +104,11 @@ def test_tables_hold_what_was_found(trial: Trial) -> None:
     assert {row[:4]: row[4:] for row in stored} == expected
 
 
+def test_results_bear_title_and_side_though_signals_were_never_kept(trial: Trial) -> None:
+    shown = trial.fetch("SELECT DISTINCT strategy, title, side FROM mart.backtest")
+    assert sorted(shown) == sorted((each.name, each.title, each.side) for each in STRATEGIES)
+
+
 def test_another_run_replaces_what_was_found(trial: Trial) -> None:
     query = "SELECT strategy, horizon, slice_by, slice, results, mean_return FROM derived.backtest ORDER BY 1, 2, 3, 4"
     before = trial.fetch(query)

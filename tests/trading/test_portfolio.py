@@ -57,6 +57,19 @@ def test_a_signal_is_bought_at_the_next_open_and_sold_at_the_one_after_the_next(
     assert third.state.equity_krw == third.state.cash_krw == 10_000_000 + closed.gain_krw
 
 
+@pytest.mark.parametrize(("low", "sold_at"), [(90, None), (85, 85), (80, 80)])
+def test_what_was_bought_at_the_open_is_stopped_out_in_the_session_only_below_that_open(
+    low: int, sold_at: int | None
+) -> None:
+    # A tick of an ETN is five won until the end of 2023: bought at 95, with the stop at 90.25 above the open of 90.
+    rules = Rules(slippage_ticks=1, participation_pct=100)
+    etn = Bar(90, 100, low, 95, 90, 10_000_000, Market.KOSPI, "ETN")
+    evening = step(State.start(10_000_000), rules, date(2022, 5, 2), {A: etn}, buys(A)).state
+    found = step(evening, rules, date(2022, 5, 3), {A: etn}, ())
+    assert found.executions[0].price == 95
+    assert [closed.exit_price for closed in found.closed] == ([] if sold_at is None else [sold_at])
+
+
 def test_the_strongest_are_bought_ties_by_symbol_and_no_more_than_there_is_room_for() -> None:
     signals = [*buys(C, B), *buys(A, strength=90)]
     bars = {symbol: bar(10_000) for symbol in (A, B, C)}

@@ -35,8 +35,8 @@ def accumulation(who: Literal["foreign", "institution"], *, pct: float = 5) -> S
         side="buy",
         memory=1,
         condition=condition,
-        words=f"`{month}` is more than {pct:g}% of 20 sessions' turnover (`sma_20` times the mean volume), and "
-        f"`{week}` is positive; the first session on which both are so",
+        words=f"`{month}` is more than {pct:g}% of 20 sessions' turnover (20 times `sma_20` times the mean volume of "
+        f"the 20 sessions before), and `{week}` is positive; the first session on which both are so",
         strength=(Scale("share_pct", 0, 15, f"`{month}` in turnover, %"),),
         reason=f"{people} bought {{net:,.0f}} million won net in 20 sessions, {{share_pct:.1f}}% of the turnover; "
         "close {close:,.0f}",

@@ -20,12 +20,12 @@ COMMENT ON COLUMN mart.backtest.first_session IS 'First session of the bars test
 COMMENT ON COLUMN mart.backtest.last_session IS 'Last session of the bars tested on';
 COMMENT ON COLUMN mart.backtest.signals IS 'Signals there were; null for a slice';
 COMMENT ON COLUMN mart.backtest.unfilled IS 'Signals that could not be followed: halted, no bar, opened at the limit, tax unknown; null for a slice';
-COMMENT ON COLUMN mart.backtest.pending IS 'Signals whose horizon is not over; null for a slice';
+COMMENT ON COLUMN mart.backtest.pending IS 'Signals whose horizon is not over, or that could not be sold since; null for a slice';
 COMMENT ON COLUMN mart.backtest.results IS 'Results; below 30 the figures are null: too few to say anything';
-COMMENT ON COLUMN mart.backtest.success_rate IS 'Share of results above zero after costs [ratio]';
+COMMENT ON COLUMN mart.backtest.success_rate IS 'Share of results above zero [ratio]';
 COMMENT ON COLUMN mart.backtest.success_rate_low IS 'Lower end of its 95% confidence interval, blocks of neighbouring sessions taken as one [ratio]';
 COMMENT ON COLUMN mart.backtest.success_rate_high IS 'Upper end of its 95% confidence interval [ratio]';
-COMMENT ON COLUMN mart.backtest.mean_return IS 'Mean result after fee and tax; of a strategy that sells, what selling spared [ratio]';
+COMMENT ON COLUMN mart.backtest.mean_return IS 'Mean result after fee and tax; of a strategy that sells, what selling spared, without costs [ratio]';
 COMMENT ON COLUMN mart.backtest.mean_return_low IS 'Lower end of its 95% confidence interval, blocks of neighbouring sessions taken as one [ratio]';
 COMMENT ON COLUMN mart.backtest.mean_return_high IS 'Upper end of its 95% confidence interval [ratio]';
 COMMENT ON COLUMN mart.backtest.median_return IS 'Median result [ratio]';

@@ -141,10 +141,10 @@ COMMENT ON COLUMN mart.screenable.foreign_shares IS 'Shares held by foreigners [
 COMMENT ON COLUMN mart.screenable.foreign_pct IS 'Held by foreigners of the listed shares [percent]';
 COMMENT ON COLUMN mart.screenable.limit_shares IS 'Shares foreigners may hold; null where not published [shares]';
 COMMENT ON COLUMN mart.screenable.limit_used_pct IS 'Held by foreigners of what they may hold [percent]';
-COMMENT ON COLUMN mart.screenable.individual_net_krw IS 'Net buying of individuals on the session [KRW]';
-COMMENT ON COLUMN mart.screenable.individual_net_shares IS 'Net buying of individuals on the session [shares]';
-COMMENT ON COLUMN mart.screenable.foreign_net_krw IS 'Net buying of foreigners, registered and other, on the session [KRW]';
-COMMENT ON COLUMN mart.screenable.foreign_net_shares IS 'Net buying of foreigners, registered and other, on the session [shares]';
-COMMENT ON COLUMN mart.screenable.institution_net_krw IS 'Net buying of institutions on the session [KRW]';
-COMMENT ON COLUMN mart.screenable.institution_net_shares IS 'Net buying of institutions on the session [shares]';
-COMMENT ON COLUMN mart.screenable.pension_net_krw IS 'Net buying of pension funds, a part of institutions, on the session [KRW]';
+COMMENT ON COLUMN mart.screenable.individual_net_krw IS 'Net buying of individuals on the session; null where they did not trade it [KRW]';
+COMMENT ON COLUMN mart.screenable.individual_net_shares IS 'Net buying of individuals on the session; null where they did not trade it [shares]';
+COMMENT ON COLUMN mart.screenable.foreign_net_krw IS 'Net buying of foreigners, registered and other, on the session; null where they did not trade it [KRW]';
+COMMENT ON COLUMN mart.screenable.foreign_net_shares IS 'Net buying of foreigners, registered and other, on the session; null where they did not trade it [shares]';
+COMMENT ON COLUMN mart.screenable.institution_net_krw IS 'Net buying of institutions on the session; null where they did not trade it [KRW]';
+COMMENT ON COLUMN mart.screenable.institution_net_shares IS 'Net buying of institutions on the session; null where they did not trade it [shares]';
+COMMENT ON COLUMN mart.screenable.pension_net_krw IS 'Net buying of pension funds, a part of institutions, on the session; null where they did not trade it [KRW]';

@@ -21,7 +21,7 @@ WHERE signal.withdrawn_at IS NULL;
 COMMENT ON VIEW mart.signal IS 'Signals of strategies that stand; derived.signal has those that were withdrawn too';
 COMMENT ON COLUMN mart.signal.symbol IS 'Exchange short code';
 COMMENT ON COLUMN mart.signal.name IS 'Latest name';
-COMMENT ON COLUMN mart.signal.session IS 'Trading day, Asia/Seoul: a signal uses nothing published after it';
+COMMENT ON COLUMN mart.signal.session IS 'Trading day, Asia/Seoul: a signal uses nothing of later sessions';
 COMMENT ON COLUMN mart.signal.strategy IS 'Name of the strategy in derived.strategy';
 COMMENT ON COLUMN mart.signal.title IS 'Its name for people';
 COMMENT ON COLUMN mart.signal.family IS 'Its group';
