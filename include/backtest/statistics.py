@@ -27,11 +27,11 @@ class Statistics:
 
     Returns are ratios. ``success_rate`` is the share of results above zero, ``mean_return`` their mean; with both the
     ends of a 95% confidence interval that takes the results of a block of sessions as one piece, since signals of
-    neighbouring sessions share what the market did: a block is four horizons long, one session for a
-    horizon of one (Cameron and Miller, "A
-    Practitioner's Guide to Cluster-Robust Inference", 2015). The interval of the rate is Wilson's (1927) for as many
-    independent results as have its variance. Blocks of unequal size are worth fewer (Carter, Schnepel and Steigerwald,
-    "Asymptotic Behavior of a t-Test Robust to Cluster Heterogeneity", 2017); fewer than two leave both intervals empty.
+    neighbouring sessions share what the market did: a block is four horizons long, one session for a horizon of one
+    (Cameron and Miller, "A Practitioner's Guide to Cluster-Robust Inference", 2015). The interval of the rate is
+    Wilson's (1927) for as many independent results as have its variance. Blocks of unequal size are worth fewer
+    (Carter, Schnepel and Steigerwald, "Asymptotic Behavior of a t-Test Robust to Cluster Heterogeneity", 2017); fewer
+    than two leave both intervals empty.
 
     ``sharpe_ratio`` and ``max_drawdown`` are of the fund of :class:`include.backtest.fund.Cohorts`, the former annual
     and without interest. ``profit_factor`` is the sum of gains over the sum of losses, None without a loss.
